@@ -1,0 +1,1 @@
+"""Metrics: update, compute, merge, reset; intervals and paired tests."""

@@ -1,0 +1,1 @@
+"""Networks, and the rule from features to a video's probabilities."""

@@ -1,0 +1,1 @@
+"""Layers: backbones, recurrent core, heads."""

@@ -1,0 +1,1 @@
+"""Using a model: files, streams, segments, annotated videos."""
