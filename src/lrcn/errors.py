@@ -9,7 +9,7 @@
     │   └── LeakError           one group, or one file by content, stands on both sides of a split
     ├── MediaError              one video, image folder or feature file cannot be read
     ├── ModelError              a model folder is damaged, or does not fit what it is used for
-    ├── WeightsError            pretrained weights cannot be had (offline, not installed, wrong file)
+    ├── WeightsError            pretrained weights cannot be had: offline, not installed
     ├── OutputError             the output exists already or cannot be written
     └── ResultsError            results files that cannot be compared or read
 

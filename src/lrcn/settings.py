@@ -11,10 +11,11 @@ import ast
 import difflib
 import functools
 import inspect
+import itertools
 import textwrap
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -98,7 +99,7 @@ def override(settings: T, changes: Mapping[str, Any]) -> T:
     return result
 
 
-def describe(cls: type[Any], *, prefix: str = "") -> list[Setting]:
+def describe(cls: Any, *, prefix: str = "") -> list[Setting]:
     """Every leaf of a settings class with type, default and help, in the order written."""
     found: list[Setting] = []
     hints = _hints(cls)
@@ -130,17 +131,17 @@ class _Text(str):
 
 
 @functools.cache
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+def _hints(cls: Hashable) -> dict[str, Any]:
+    return typing.get_type_hints(typing.cast(type, cls))
 
 
 @functools.cache
-def _field_help(cls: type[Any]) -> dict[str, str]:
+def _field_help(cls: Hashable) -> dict[str, str]:
     """The string under each field, read from the class's source."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(typing.cast(type, cls))))
     body = typing.cast(ast.ClassDef, tree.body[0]).body
     texts: dict[str, str] = {}
-    for node, after in zip(body, body[1:], strict=False):
+    for node, after in itertools.pairwise(body):
         if (
             isinstance(node, ast.AnnAssign)
             and isinstance(node.target, ast.Name)
@@ -161,7 +162,7 @@ def _build(
         problems.append(f"{label}: expected settings below it, got {mapping!r}")
         return None
     before = len(problems)
-    hints = _hints(cls)
+    hints = _hints(typing.cast(Hashable, cls))
     names = [f.name for f in fields(typing.cast(Any, cls))]
     values: dict[str, Any] = {}
     if base is not None:
@@ -197,10 +198,10 @@ def _build(
 
 def _hint(key: str, names: Sequence[str], where: str, cls: type[Any]) -> str:
     """A hint among the neighbours, or a full dotted key deeper in the tree with that name."""
-    near = did_you_mean(key, names)
-    if near:
-        return near
     prefix = f"{where}." if where else ""
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
+    if near:
+        return f" Did you mean {prefix + near[0]!r}?"
     leaves = {s.key.rsplit(".", 1)[-1]: s.key for s in describe(cls, prefix=prefix)}
     close = difflib.get_close_matches(key, list(leaves), n=1, cutoff=0.75)
     return f" Did you mean {leaves[close[0]]!r}?" if close else ""
