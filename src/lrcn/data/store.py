@@ -1,0 +1,154 @@
+"""A folder of safetensors files by key: atomic writes, checked and memory-mapped reads."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import time
+import uuid
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrcn.errors import OutputError
+
+_SUFFIX = ".safetensors"
+_STALE_SECONDS = 3600.0
+"""An unfinished file older than this belongs to a process that died."""
+
+_log = logging.getLogger(__name__)
+
+
+class TensorStore:
+    """One file per key. Safe for any number of readers and writers at once.
+
+    A file appears under its name only when complete. Each carries a checksum of every tensor,
+    verified when this process first reads it; a file that fails is removed and counts as absent.
+
+    Args:
+        root: Folder of the files, made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._verified: dict[str, tuple[int, int, int]] = {}
+
+    def path(self, key: str) -> Path:
+        """Where the entry lies, or would lie."""
+        return self.root / key[:2] / f"{key}{_SUFFIX}"
+
+    def read(self, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Tensors backed by the mapped file, and the entry's description; None if absent."""
+        path = self.path(key)
+        from safetensors import SafetensorError
+
+        try:
+            stamp = _stamp(path)
+        except OSError:
+            return None
+        try:
+            tensors, meta, checksums = _open(path)
+            if self._verified.get(key) != stamp:
+                _verify(tensors, checksums)
+                self._verified[key] = stamp
+                # The time of last use, for prune. A cache on a read-only disk has none.
+                with contextlib.suppress(OSError):
+                    os.utime(path)
+        except OSError as error:
+            # Not the file's fault: no more file handles, a disk that is gone.
+            _log.warning("the cache file %s could not be read (%s); it is made again", path, error)
+            return None
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            _log.warning("removed the damaged cache file %s (%s); it is made again", path, error)
+            path.unlink(missing_ok=True)
+            return None
+        return tensors, meta
+
+    def write(self, key: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+        """Write an entry beside its place and move it there.
+
+        Raises:
+            OutputError: If the folder cannot be written, or the disk is full.
+        """
+        from safetensors.torch import save_file
+
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        described = {
+            "meta": json.dumps(dict(meta)),
+            "checksums": json.dumps({name: _checksum(t) for name, t in plain.items()}),
+        }
+        path = self.path(key)
+        unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(plain, unfinished, metadata=described)
+            unfinished.replace(path)
+        except Exception as error:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise OutputError(
+                f"the cache file {path} cannot be written: {error}. It needs a writable folder "
+                "with free space. Set LRCN_CACHE to another folder, or prune the cache."
+            ) from error
+
+    def size_bytes(self) -> int:
+        """Bytes of all entries, unfinished ones included."""
+        return sum(size for _, size, _ in self._files())
+
+    def prune(self, max_bytes: int) -> int:
+        """Remove what was not used for longest until at most `max_bytes` remain.
+
+        Returns:
+            Bytes freed.
+        """
+        if max_bytes < 0:
+            raise ValueError(f"max_bytes is {max_bytes}; it takes 0 (empty) or more.")
+        files = sorted(self._files())
+        total = before = sum(size for _, size, _ in files)
+        now = time.time()
+        for used, size, path in files:
+            stale = path.suffix == ".tmp" and now - used > _STALE_SECONDS
+            if stale or (total > max_bytes and path.suffix != ".tmp"):
+                path.unlink(missing_ok=True)
+                total -= size
+        return before - total
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """Time of last use, bytes and path of every file."""
+        found = []
+        for path in self.root.glob("??/*"):
+            # Another process may remove a file at any time.
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                found.append((status.st_mtime, status.st_size, path))
+        return found
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size
+
+
+def _open(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, int]]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        described = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    return tensors, json.loads(described["meta"]), json.loads(described["checksums"])
+
+
+def _verify(tensors: Mapping[str, Tensor], checksums: Mapping[str, int]) -> None:
+    for name, expected in checksums.items():
+        if _checksum(tensors[name]) != expected:
+            raise ValueError(f"{name} does not match its checksum")
+
+
+def _checksum(tensor: Tensor) -> int:
+    return zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy()) if tensor.numel() else 0  # type: ignore[arg-type] # numpy arrays are buffers
