@@ -1,0 +1,82 @@
+"""Devices, threads, precision; the fast way through a backbone gives the backbone's features."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lrcn.engine import (
+    autocast_train,
+    choose_device,
+    choose_precision,
+    describe_processor,
+    set_threads,
+)
+from lrcn.engine import processor as processor_module
+from lrcn.errors import ConfigError
+
+CPU = torch.device("cpu")
+
+
+def test_device_by_name() -> None:
+    assert choose_device("cpu") == CPU
+    assert choose_device().type in {"cpu", "cuda"}
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "xla"])
+def test_an_unknown_or_absent_device_is_refused_with_the_list(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"auto, cpu.*--device"):
+        choose_device(name)
+
+
+def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set_threads(1) == 1
+    assert torch.get_num_threads() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert set_threads(None) == 2
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert set_threads(None) == processor_module.usable_cores()
+    with pytest.raises(ConfigError, match="1 or more"):
+        set_threads(0)
+
+
+def test_requested_precision_is_taken_as_it_is() -> None:
+    assert choose_precision("float32", CPU, "train") == torch.float32
+    assert choose_precision("bfloat16", CPU, "inference") == torch.bfloat16
+    with pytest.raises(ConfigError, match="auto, float32 or bfloat16"):
+        choose_precision("float16", CPU, "train")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx512_bf16", "train", "inference"),
+    [
+        (True, True, torch.bfloat16, torch.bfloat16),
+        (False, True, torch.float32, torch.bfloat16),
+        (False, False, torch.float32, torch.float32),
+    ],
+)
+def test_automatic_precision_follows_what_the_processor_offers(
+    monkeypatch: pytest.MonkeyPatch,
+    amx: bool,
+    avx512_bf16: bool,
+    train: torch.dtype,
+    inference: torch.dtype,
+) -> None:
+    features = {"amx": amx, "avx512_bf16": avx512_bf16}
+    monkeypatch.setattr(processor_module, "processor_features", lambda: features)
+    assert choose_precision("auto", CPU, "train") == train
+    assert choose_precision("auto", CPU, "inference") == inference
+
+
+def test_description_is_plain() -> None:
+    found = describe_processor()
+    assert {"processor", "cores", "threads", "amx", "precision_train"} <= found.keys()
+    assert all(value is None or isinstance(value, str | int | bool) for value in found.values())
+
+
+def test_autocast_is_for_bfloat16_only() -> None:
+    layer, x = torch.nn.Linear(4, 4), torch.ones(1, 4)
+    with autocast_train(CPU, torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+    with autocast_train(CPU, torch.float32):
+        assert layer(x).dtype == torch.float32
