@@ -20,9 +20,9 @@ from lrcn.engine import init_processes
 processes = init_processes(timeout_seconds=60)
 torch.manual_seed(0)
 model = torch.nn.Linear(3, 2)
-wrapped = processes.wrap(model)
 x = torch.arange(12.0).reshape(4, 3)[processes.rank * 2:][:2]
-wrapped(x).square().mean().backward()
+(model(x).square().sum() / 8).backward()
+processes.sum_gradients(model.parameters())
 gathered = processes.gather_objects({"rank": processes.rank})
 assert gathered == [{"rank": 0}, {"rank": 1}], gathered
 assert processes.broadcast(processes.rank + 7) == 7
@@ -40,8 +40,10 @@ def test_alone_nothing_is_initialised(monkeypatch: pytest.MonkeyPatch) -> None:
     processes = init_processes()
     assert (processes.rank, processes.world_size, processes.is_main) == (0, 1, True)
     assert not torch.distributed.is_initialized()
-    model = torch.nn.Linear(2, 2)
-    assert processes.wrap(model) is model
+    parameter = torch.nn.Parameter(torch.ones(2))
+    parameter.grad = torch.tensor([3.0, 4.0])
+    processes.sum_gradients([parameter])
+    assert parameter.grad.tolist() == [3.0, 4.0]
     assert processes.gather_objects("a") == ["a"]
     assert processes.broadcast(3) == 3
     tensor = torch.tensor([2.0])

@@ -6,12 +6,13 @@ The single process is the trivial case: nothing of `torch.distributed` is initia
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from lrcn.errors import ConfigError
 
@@ -84,16 +85,21 @@ class Processes:
         result: T = holder[0]
         return result
 
-    def wrap(self, model: nn.Module, *, find_unused: bool = False) -> nn.Module:
-        """The model, its gradients averaged over the processes in every backward pass.
+    def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Add up every gradient over the processes, in place, in one exchange.
 
-        Args:
-            model: what is called in training; only its `forward` is averaged over.
-            find_unused: needed when a step leaves out parameters that want a gradient.
+        The loss is divided by a count over all processes, so the sum is the gradient of one
+        process with the whole batch. Every process must hold gradients for the same parameters.
         """
-        if not self.several or not any(p.requires_grad for p in model.parameters()):
-            return model
-        return nn.parallel.DistributedDataParallel(model, find_unused_parameters=find_unused)
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        if not self.several or not gradients:
+            return
+        flat = torch.cat([g.reshape(-1) for g in gradients])
+        dist.all_reduce(flat, op=dist.ReduceOp.SUM)
+        start = 0
+        for gradient in gradients:
+            gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+            start += gradient.numel()
 
     def close(self) -> None:
         """Leave the group, all together: a gloo thread that loses its peer ends the process."""
