@@ -134,9 +134,20 @@ class VideoList:
     skipped: tuple[SkippedFile, ...] = ()
     official_split: bool = False
     """Whether the items' `split` comes from the data set's published lists."""
+    grouping: str | None = None
+    """How the groups were found ("column", "folder", "pattern ..."); None where there are none."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the results should know: classes without a file, files of no use, ..."""
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __repr__(self) -> str:
+        left_out = f", {len(self.skipped)} left out" if self.skipped else ""
+        return (
+            f"VideoList({len(self.items)} items of {len(self.class_names)} classes from "
+            f"{self.source!r}, layout {self.layout}{left_out})"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,150 @@
+"""Finding videos, folders of frames and feature files on the disk."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lrcn.errors import DataError
+from lrcn.video.features import FEATURE_EXTENSIONS
+from lrcn.video.frames import is_frame_folder
+from lrcn.video.source import VIDEO_EXTENSIONS
+
+MEDIA_EXTENSIONS = (*sorted(VIDEO_EXTENSIONS), *sorted(FEATURE_EXTENSIONS))
+"""Videos first: where a video and its features bear one name, the video is meant."""
+
+
+def has_media_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a name ends like a video or a feature file; the file need not exist."""
+    return Path(path).suffix.lower() in MEDIA_EXTENSIONS
+
+
+def strip_media_extension(name: str) -> str:
+    """The name without ".avi" and the like; other dots ("v1.2", "a.b.mp4" -> "a.b") stay."""
+    extension = Path(name).suffix
+    return name[: -len(extension)] if extension.lower() in MEDIA_EXTENSIONS else name
+
+
+@dataclass
+class Found:
+    """What lies below a folder: media, and the number of other files by extension."""
+
+    videos: list[Path] = field(default_factory=list)
+    """Video files and folders of frames."""
+    features: list[Path] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def media(self) -> list[Path]:
+        """Videos where there are any, else feature files."""
+        return self.videos or self.features
+
+
+def find_media(folder: Path) -> Found:
+    """Every video, folder of frames and feature file below `folder`, sorted, links followed.
+
+    Hidden files and folders are left out. A folder of numbered images is one video; below any
+    other folder the search goes on. A link back to a folder above is not followed again.
+    """
+    found = Found()
+    _search(folder, found, seen=set())
+    return found
+
+
+def _search(folder: Path, found: Found, seen: set[str]) -> None:
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
+    for path in visible(folder):
+        if path.is_dir():
+            if is_frame_folder(path):
+                found.videos.append(path)
+            else:
+                _search(path, found, seen)
+        elif path.suffix.lower() in VIDEO_EXTENSIONS:
+            found.videos.append(path)
+        elif path.suffix.lower() in FEATURE_EXTENSIONS:
+            found.features.append(path)
+        else:
+            found.others[path.suffix.lower() or "no extension"] += 1
+
+
+def visible(folder: Path) -> list[Path]:
+    """The entries of a folder, sorted, without hidden ones.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be listed: {error.strerror or error}. "
+            f"DATA is a folder or a list file that you may read; check the path and its rights."
+        ) from error
+    return [p for p in paths if not p.name.startswith(".") and p.name != "__MACOSX"]
+
+
+class Finder:
+    """Finds the files that published lists name, as they lie on somebody's disk.
+
+    In this order: the name as written; letter case aside (UCF101 writes
+    `HandstandPushups/v_HandStandPushups_g01_c01.avi`, copies differ); another media extension or
+    a folder of frames of that name; the same without its class folder (flat copies).
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._listed: dict[str, dict[str, str]] = {}
+
+    def find(self, name: str) -> Path | None:
+        """Where `name` ("Class/video.avi" or "Class/video") lies; None when it does not."""
+        parts = name.split("/")
+        choices = [parts] if len(parts) == 1 else [parts, parts[-1:]]
+        for choice in choices:
+            exact = self.root.joinpath(*choice)
+            if exact.exists():
+                return exact
+            found = self._find_case_aside(choice)
+            if found is not None:
+                return found
+        return None
+
+    def _find_case_aside(self, parts: list[str]) -> Path | None:
+        folder = self.root
+        for part in parts[:-1]:
+            below = self._names(folder).get(_fold(part))
+            if below is None:
+                return None
+            folder = folder / below
+        names = self._names(folder)
+        for wanted in _candidates(parts[-1]):
+            if _fold(wanted) in names:
+                return folder / names[_fold(wanted)]
+        return None
+
+    def _names(self, folder: Path) -> dict[str, str]:
+        """Names in a folder by their folded form; read once."""
+        key = str(folder)
+        if key not in self._listed:
+            paths = visible(folder) if folder.is_dir() else []
+            self._listed[key] = {_fold(p.name): p.name for p in paths}
+        return self._listed[key]
+
+
+def _fold(name: str) -> str:
+    """Letter case aside, and composed ("é" is one character on Linux, two on some disks)."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _candidates(name: str) -> Iterator[str]:
+    stem = strip_media_extension(name)
+    yield name
+    yield stem
+    for extension in MEDIA_EXTENSIONS:
+        yield stem + extension
