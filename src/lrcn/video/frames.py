@@ -1,0 +1,171 @@
+"""Folders of numbered images as videos, and single pictures as RGB arrays.
+
+The only file of this room that imports Pillow.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from lrcn.errors import MediaError
+from lrcn.video.pixels import Pixels, over_white
+from lrcn.video.stills import StillsVideo
+
+IMAGE_EXTENSIONS = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"))
+"""Endings (lower case) of pictures in folders of frames."""
+
+_IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
+"""What file browsers leave behind, besides hidden files."""
+
+
+class FrameFolder(StillsVideo):
+    """A folder of numbered images, in the order of their numbers: 2 comes before 10.
+
+    The number (`frame_number`) is the last run of digits in a file's name; what stands before and
+    after must be the same in all of them. Frame indices count from 0 whatever the first number
+    is, and a gap in the numbers is no error: the frames that exist follow each other.
+    `frame_numbers[frame_index]` leads back to the files. EXIF rotation is applied, grey, palette,
+    CMYK and 16-bit pictures become RGB, transparency is laid over white.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fps: float | None = None,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
+    ) -> None:
+        """Read the folder and the size of its first picture.
+
+        Args:
+            path: The folder.
+            fps: Frames per second of the source; without it times count 25 per second.
+            start_seconds: Frames before are left out.
+            end_seconds: Frames from there on are left out.
+
+        Raises:
+            MediaError: It holds anything but numbered images, or the first one is broken.
+        """
+        files, problem = _numbered_images(Path(path))
+        if problem:
+            raise MediaError(
+                f"{os.fspath(path)}: {problem}; a folder of frames holds only images whose names "
+                "differ in their number, such as frame_0001.jpg"
+            )
+        self.frame_numbers = tuple(number for number, _ in files)
+        self._files = [file for _, file in files]
+        height, width = read_picture(self._files[0]).shape[:2]
+        super().__init__(
+            os.fspath(path),
+            num_frames=len(files),
+            height=height,
+            width=width,
+            fps=fps,
+            start_seconds=start_seconds,
+            end_seconds=end_seconds,
+            container="images",
+        )
+
+    def _picture(self, frame_index: int) -> Pixels:
+        file = self._files[frame_index]
+        picture = read_picture(file)
+        if picture.shape[:2] != (self.info.height, self.info.width):
+            height, width = picture.shape[:2]
+            raise MediaError(
+                f"{file}: is {width}x{height} pixels, but {self._files[0].name} is "
+                f"{self.info.width}x{self.info.height}; frames of one video have one size"
+            )
+        return picture
+
+
+def is_frame_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether the folder holds numbered images and nothing else (hidden files do not count)."""
+    return Path(path).is_dir() and not _numbered_images(Path(path))[1]
+
+
+def read_picture(path: Path) -> Pixels:
+    """An image file as H x W x 3 uint8 RGB.
+
+    Raises:
+        MediaError: It is absent, broken, or of a kind without an RGB form.
+    """
+    try:
+        with Image.open(path) as image:
+            return picture_to_rgb(image)
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        TypeError,
+        struct.error,
+        Image.DecompressionBombError,
+    ) as error:
+        raise MediaError(
+            f"{path}: the image cannot be read ({error}); replace it or remove the video"
+        ) from error
+
+
+def picture_to_rgb(image: Any) -> Pixels:
+    """A Pillow image as H x W x 3 uint8 RGB, upright.
+
+    Raises:
+        ValueError: Float pixels, which have no agreed range.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ValueError("its pixels are floats without a known range")
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.int64)
+        grey = np.clip(deep // (257 if deep.max(initial=0) > 255 else 1), 0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.has_transparency_data:
+        return over_white(np.asarray(image.convert("RGBA")))
+    return np.asarray(image.convert("RGB"))
+
+
+def is_picture(value: Any) -> bool:
+    """Whether the value is a Pillow image."""
+    return isinstance(value, Image.Image)
+
+
+def _numbered_images(folder: Path) -> tuple[list[tuple[int, Path]], str]:
+    """Files with their numbers, in order; and what speaks against a folder of frames, or ""."""
+    found: dict[int, Path] = {}
+    pattern: tuple[str, str] | None = None
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        return [], f"cannot be opened ({error.strerror})"
+    for file in entries:
+        if file.name.startswith(".") or file.name.lower() in _IGNORED_FILES:
+            continue
+        if file.is_dir():
+            return [], f"holds a folder ({file.name})"
+        match = _last_number(file.stem)
+        if file.suffix.lower() not in IMAGE_EXTENSIONS:
+            return [], f"holds {file.name}, which is no image"
+        if match is None:
+            return [], f"holds {file.name}, which has no number"
+        prefix, number, rest = match
+        pattern = pattern or (prefix, rest)
+        if (prefix, rest) != pattern:
+            return [], f"holds {file.name}, which is named unlike the others"
+        if number in found:
+            return [], f"holds number {number} twice ({found[number].name}, {file.name})"
+        found[number] = file
+    return sorted(found.items()), "" if found else "holds no images"
+
+
+def _last_number(stem: str) -> tuple[str, int, str] | None:
+    match = re.fullmatch(r"(.*?)(\d+)(\D*)", stem, re.DOTALL)
+    return None if match is None else (match[1], int(match[2]), match[3])
