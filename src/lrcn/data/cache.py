@@ -30,7 +30,7 @@ from lrcn.structures import Clip, Preprocessing, VideoFeatures, VideoInfo
 _FORMAT = 1
 """Part of every name; raised when the meaning of a file changes."""
 
-_DTYPES = {"float32": torch.float32, "float16": torch.float16}
+_LARGEST_FLOAT16 = torch.finfo(torch.float16).max
 
 
 def cache_folder() -> Path:
@@ -50,7 +50,8 @@ class FeatureCache:
 
     Args:
         root: Folder of the entries; the default is `cache_folder() / "features"`.
-        dtype: How features are stored. They are float32 when they come back.
+        dtype: How features are stored; a video with values too large for float16 stays float32.
+            They are float32 when they come back.
     """
 
     def __init__(
@@ -132,8 +133,11 @@ class FeatureCache:
         Raises:
             OutputError: If the cache cannot be written.
         """
+        stored_VTD = features.features_VTD.detach().cpu()
+        if self.dtype == "float16" and stored_VTD.abs().amax() <= _LARGEST_FLOAT16:
+            stored_VTD = stored_VTD.half()
         tensors = {
-            "features_VTD": features.features_VTD.detach().cpu().to(_DTYPES[self.dtype]),
+            "features_VTD": stored_VTD,
             "pts_seconds_T": features.pts_seconds_T,
             "frame_indices_T": features.frame_indices_T,
         }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
+import mmap
 import os
 import time
 import uuid
@@ -21,6 +23,15 @@ from lrcn.errors import OutputError
 _SUFFIX = ".safetensors"
 _STALE_SECONDS = 3600.0
 """An unfinished file older than this belongs to a process that died."""
+
+_DTYPES = {
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "F64": torch.float64,
+    "I64": torch.int64,
+    "U8": torch.uint8,
+}
+"""Kinds of numbers in entries, by their safetensors names."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,27 +57,24 @@ class TensorStore:
     def read(self, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Tensors backed by the mapped file, and the entry's description; None if absent."""
         path = self.path(key)
-        from safetensors import SafetensorError
-
         try:
-            stamp = _stamp(path)
-        except OSError:
-            return None
-        try:
-            tensors, meta, checksums = _open(path)
+            tensors, meta, checksums, stamp = _open(path)
             if self._verified.get(key) != stamp:
                 _verify(tensors, checksums)
                 self._verified[key] = stamp
                 # The time of last use, for prune. A cache on a read-only disk has none.
                 with contextlib.suppress(OSError):
                     os.utime(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError as error:
             # Not the file's fault: no more file handles, a disk that is gone.
             _log.warning("the cache file %s could not be read (%s); it is made again", path, error)
             return None
-        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             _log.warning("removed the damaged cache file %s (%s); it is made again", path, error)
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             return None
         return tensors, meta
 
@@ -130,18 +138,45 @@ class TensorStore:
         return found
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino, status.st_size
+def _open(
+    path: Path,
+) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, int], tuple[int, int, int]]:
+    """Map a safetensors file: tensors, description, checksums, and which file it was.
+
+    Not by the safetensors library, which opens a file twice: another process may put a new one in
+    its place in between. The format is an 8-byte length, a JSON header of that length, the data.
+    """
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        # Copy on write: whoever changes a tensor changes private memory.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    data_start = 8 + int.from_bytes(mapped[:8], "little")
+    if not 8 < data_start <= len(mapped):
+        raise ValueError("its header does not fit into the file")
+    header = json.loads(mapped[8:data_start])
+    described = header.pop("__metadata__")
+    tensors = {
+        name: _view(mapped, data_start, entry["dtype"], entry["shape"], entry["data_offsets"])
+        for name, entry in header.items()
+    }
+    stamp = (status.st_dev, status.st_ino, status.st_size)
+    return tensors, json.loads(described["meta"]), json.loads(described["checksums"]), stamp
 
 
-def _open(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, int]]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        described = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    return tensors, json.loads(described["meta"]), json.loads(described["checksums"])
+def _view(
+    mapped: mmap.mmap, data_start: int, dtype: str, shape: list[int], place: list[int]
+) -> Tensor:
+    kind = _DTYPES[dtype]
+    count = math.prod(shape)
+    if not 0 <= place[0] <= place[1] <= len(mapped) - data_start:
+        raise ValueError("a tensor reaches beyond the end of the file")
+    if place[1] - place[0] != count * kind.itemsize:
+        raise ValueError("a tensor's shape does not fit its bytes")
+    if count == 0:
+        return torch.empty(shape, dtype=kind)
+    return torch.frombuffer(mapped, dtype=kind, count=count, offset=data_start + place[0]).view(
+        shape
+    )
 
 
 def _verify(tensors: Mapping[str, Tensor], checksums: Mapping[str, int]) -> None:
