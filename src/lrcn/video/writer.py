@@ -26,6 +26,10 @@ from lrcn.video.pixels import Pixels
 _LOSSLESS_FORMATS = {"ffv1": "bgr0", "libx264rgb": "rgb24", "gif": "rgb8"}
 """Pixel formats of codecs that keep RGB; the others take yuv420p, which every player shows."""
 
+_STEADY_OPTIONS = {"libx264": {"mbtree": "0"}}
+"""x264's macroblock tree reads memory that it never wrote (seen with AVX-512: six runs over the
+same frames gave five files); without it the bytes are equal."""
+
 _VARIABLE_TIME_BASE = Fraction(1, 60_000)
 """Fine enough for any rate, and MPEG-4 takes no denominator above 65,535."""
 
@@ -94,7 +98,7 @@ class VideoWriter:
         self._part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
         self._reformatter = VideoReformatter()
         rate = Fraction(fps).limit_denominator(1001)
-        all_options = dict(options or {})
+        all_options = dict(_STEADY_OPTIONS.get(codec, {})) | dict(options or {})
         if crf is not None:
             all_options["crf"] = str(crf)
         muxing = {"fflags": "+bitexact", **(container_options or {})}
