@@ -17,7 +17,7 @@ from typing import Literal
 from lrcn.data.datasets.build import with_items
 from lrcn.data.datasets.entries import count
 from lrcn.data.stratify import Unit, stratify
-from lrcn.data.twins import find_twins
+from lrcn.data.twins import find_twins, identity
 from lrcn.errors import ConfigError, DataError
 from lrcn.structures import Split, VideoItem, VideoList
 
@@ -217,7 +217,7 @@ def _units(items: Sequence[VideoItem], twins: Sequence[Sequence[int]]) -> list[U
 
     first: dict[tuple[str, ...], int] = {}
     for place, item in enumerate(items):
-        keys = [("file", item.path, item.video_id)]
+        keys = [("file", *identity(item))]
         if item.group is not None:
             keys.append(("group", item.group, ""))
         for key in keys:

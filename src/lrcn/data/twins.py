@@ -11,15 +11,17 @@ from pathlib import Path
 from lrcn.data.content import content_hash
 from lrcn.errors import MediaError
 from lrcn.structures import VideoItem
-from lrcn.video.features import HDF5_EXTENSIONS
+
+_MANY = frozenset({".h5", ".hdf5", ".npz"})
+"""Files of these kinds hold the features of many videos, by id."""
 
 Identity = tuple[str, str]
-"""What an item's content is found under: its path, and its id inside an .h5 file."""
+"""What an item's content is found under: its path, and its id in a file of many arrays."""
 
 
 def identity(item: VideoItem) -> Identity:
-    """Datasets of one .h5 file are different content; intervals of one video are the same."""
-    inside = item.video_id if Path(item.path).suffix.lower() in HDF5_EXTENSIONS else ""
+    """Arrays of one file are different content; intervals of one video are the same."""
+    inside = item.video_id if Path(item.path).suffix.lower() in _MANY else ""
     return item.path, inside
 
 
@@ -36,7 +38,7 @@ def find_twins(items: Sequence[VideoItem]) -> list[list[int]]:
 def shared_content(items: Iterable[VideoItem]) -> dict[Identity, str]:
     """The content hash of every item whose file has the size of another item's file.
 
-    Files that cannot be read, and .h5 files, which hold many videos, are left out.
+    Files that cannot be read, and feature files with many arrays, are left out.
     """
     by_size: dict[tuple[int, int], set[str]] = defaultdict(set)
     for path in {identity(item)[0] for item in items if not identity(item)[1]}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -12,6 +12,7 @@ from lrcn.data.datasets.groups import GroupBy, find_groups
 from lrcn.data.datasets.walk import strip_media_extension
 from lrcn.errors import DataError, MissingFilesError
 from lrcn.structures import SkippedFile, VideoItem, VideoList
+from lrcn.video.features import is_feature_path
 
 Missing = Literal["error", "skip"]
 
@@ -110,7 +111,12 @@ def _without_doubles(entries: Sequence[Entry]) -> tuple[list[Entry], int]:
 
 
 def _place(entry: Entry) -> tuple[object, ...]:
-    return entry.path, entry.key, entry.start_seconds, entry.end_seconds
+    return *_file(entry), entry.start_seconds, entry.end_seconds
+
+
+def _file(entry: Entry) -> tuple[object, ...]:
+    """What is one video: a file, or one array in a feature file."""
+    return entry.path, entry.video_id if is_feature_path(entry.path) else None
 
 
 def _refuse_two_labels(entries: Sequence[Entry]) -> None:
@@ -146,20 +152,23 @@ def _classes(listing: Listing, entries: Sequence[Entry]) -> tuple[tuple[str, ...
 
 
 def _video_ids(entries: Sequence[Entry]) -> list[str]:
-    """The name without extension; with it where two files would share one."""
-    short = [entry.key or _plain(strip_media_extension(entry.name)) for entry in entries]
-    files_of: dict[str, set[object]] = defaultdict(set)
-    for name, entry in zip(short, entries, strict=True):
-        files_of[name].add((entry.path, entry.key))
-    ids = [
-        name if len(files_of[name]) == 1 else _plain(entry.name)
-        for name, entry in zip(short, entries, strict=True)
+    """The first of these that no two files share: as listed, name without extension, name, path."""
+    forms: list[Callable[[Entry], str]] = [
+        lambda e: e.video_id or _plain(strip_media_extension(e.name)),
+        lambda e: _plain(strip_media_extension(e.name)),
+        lambda e: _plain(e.name),
+        lambda e: str(e.path),
+        lambda e: f"{e.path}#{e.video_id}",
     ]
-    owners: dict[str, object] = {}
-    for i, entry in enumerate(entries):
-        file = (entry.path, entry.key)
-        if owners.setdefault(ids[i], file) != file:
-            ids[i] = f"{entry.path}#{entry.key}" if entry.key else str(entry.path)
+    ids = [forms[0](entry) for entry in entries]
+    for form in forms[1:]:
+        files_of: dict[str, set[object]] = defaultdict(set)
+        for name, entry in zip(ids, entries, strict=True):
+            files_of[name].add(_file(entry))
+        ids = [
+            form(entry) if len(files_of[name]) > 1 else name
+            for name, entry in zip(ids, entries, strict=True)
+        ]
     return ids
 
 

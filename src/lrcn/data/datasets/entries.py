@@ -50,8 +50,8 @@ class Entry:
     split: Split | None = None
     start_seconds: float | None = None
     end_seconds: float | None = None
-    key: str | None = None
-    """The video's name inside `path` where that holds many (.h5)."""
+    video_id: str | None = None
+    """As listed; in a feature file that holds many arrays, the name of this one."""
     where: str = ""
     """For messages: "labels.csv, line 3"."""
 

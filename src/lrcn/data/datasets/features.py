@@ -16,7 +16,7 @@ from lrcn.data.datasets.listfile import join_listings, read_list
 from lrcn.data.datasets.lists import find_lists
 from lrcn.data.datasets.walk import find_media, strip_media_extension
 from lrcn.errors import DataError
-from lrcn.video.features import HDF5_EXTENSIONS, list_feature_ids
+from lrcn.video.features import is_feature_path, list_feature_ids
 
 
 def read_features_set(request: Request) -> Listing:
@@ -35,24 +35,29 @@ def read_features_set(request: Request) -> Listing:
     return replace(listing, entries=tuple(index.place(entry) for entry in listing.entries))
 
 
+MANY_EXTENSIONS = frozenset({".h5", ".hdf5"})
+"""Files of these kinds hold many videos by id; an .npz may."""
+
+
 class FeatureIndex:
     """Where the features of a video id lie: a file of that name, or a dataset of an .h5 file."""
 
     def __init__(self, root: Path) -> None:
         if root.is_dir():
             files = find_media(root).features
-        elif root.suffix.lower() in HDF5_EXTENSIONS and root.is_file():
+        elif is_feature_path(root) and root.is_file():
             files = [root]
         else:
             raise DataError(
-                f"{root} is neither a folder of feature files nor an .h5 file. Check the path."
+                f"{root} is neither a folder of feature files nor such a file. Check the path."
             )
         self.root = root
         self._files: dict[str, Path] = {}
         self._datasets: dict[str, Path] = {}
         for path in files:
-            if path.suffix.lower() in HDF5_EXTENSIONS:
-                for key in list_feature_ids(path):
+            keys = list_feature_ids(path)
+            if len(keys) > 1 or path.suffix.lower() in MANY_EXTENSIONS:
+                for key in keys:
                     self._datasets.setdefault(key, path)
             else:
                 below = path.relative_to(root).as_posix()
@@ -60,13 +65,13 @@ class FeatureIndex:
                 self._files.setdefault(path.stem, path)
 
     def place(self, entry: Entry) -> Entry:
-        """The entry with the path (and key) of its features; absent files keep their path."""
+        """The entry with the path (and id) of its features; absent files keep their path."""
         if entry.path.exists():
             return entry
-        wanted = entry.key or strip_media_extension(entry.name)
+        wanted = entry.video_id or strip_media_extension(entry.name)
         for name in dict.fromkeys((wanted, strip_media_extension(wanted), wanted.split("/")[-1])):
             if name in self._files:
-                return replace(entry, path=self._files[name], key=None)
+                return replace(entry, path=self._files[name])
             if name in self._datasets:
-                return replace(entry, path=self._datasets[name], key=name)
-        return replace(entry, path=self.root / f"{wanted}.npy") if entry.key else entry
+                return replace(entry, path=self._datasets[name], video_id=name)
+        return replace(entry, path=self.root / f"{wanted}.npy") if entry.video_id else entry

@@ -133,7 +133,7 @@ def _useful(groups: Groups, entries: Sequence[Entry]) -> bool:
 
 
 def _stem(entry: Entry) -> str:
-    return strip_media_extension((entry.key or entry.name).rsplit("/", 1)[-1])
+    return strip_media_extension((entry.name).rsplit("/", 1)[-1])
 
 
 _UCF = re.compile(r"_g(\d{1,3})_c\d{1,3}$", re.IGNORECASE)

@@ -91,10 +91,10 @@ def _no_column(table: Table, role: str) -> str:
 
 def _entry(row: Row, base: Path, names: tuple[str, ...], *, split: Split | None) -> Entry:
     text = row.text("path")
-    key = row.text("video_id") or None
-    if not text and key is None:
+    video_id = row.text("video_id") or None
+    if not text and video_id is None:
         raise DataError(f"{row.where} has no path; every line names a video. Fill or remove it.")
-    path = resolve(base, text or str(key))
+    name = (text or str(video_id)).replace("\\", "/")
     start, end = row.seconds("start"), row.seconds("end")
     if end is not None and end <= (start or 0.0):
         raise DataError(
@@ -102,14 +102,14 @@ def _entry(row: Row, base: Path, names: tuple[str, ...], *, split: Split | None)
             f"after the start. Mend the line."
         )
     return Entry(
-        path=path,
-        name=(text or str(key)).replace("\\", "/"),
+        path=resolve(base, name),
+        name=name,
         class_names=names,
         group=row.text("group") or None,
         split=read_split_word(row.text("split"), row.where) or split,
         start_seconds=start,
         end_seconds=end,
-        key=key if not text or path.suffix.lower() in {".h5", ".hdf5"} else None,
+        video_id=video_id,
         where=row.where,
     )
 
