@@ -1,1 +1,45 @@
-"""One function per experiment, returning it whole."""
+"""One function per experiment, returning it whole: data, network, loss, training, expected score.
+
+Each docstring holds the command, the data, the time and the expected score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lrcn.errors import ConfigError
+from lrcn.recipes import auto, motion, paper, shared
+from lrcn.settings import did_you_mean
+from lrcn.train.config import Experiment
+
+RECIPES: dict[str, Callable[[], Experiment]] = {
+    "auto": auto.auto,
+    "finetune": auto.finetune,
+    "motion_single_frame": motion.single_frame,
+    "motion_lrcn": motion.lrcn,
+    "ucf101_6": shared.ucf101_6,
+    "weizmann_single_frame": shared.weizmann_single_frame,
+    "weizmann_lrcn": shared.weizmann_lrcn,
+    "ucf101_single_frame_rgb": paper.single_frame_rgb,
+    "ucf101_lrcn_fc6_rgb": paper.lrcn_fc6_rgb,
+    "ucf101_lrcn_fc7_rgb": paper.lrcn_fc7_rgb,
+    "ucf101_lrcn_fc6_rgb_hidden512": paper.lrcn_fc6_rgb_hidden512,
+    "ucf101_lrcn_fc6_rgb_hidden1024": paper.lrcn_fc6_rgb_hidden1024,
+    "ucf101_lrcn_fc6_rgb_stride2": paper.lrcn_fc6_rgb_stride2,
+    "ucf101_lrcn_fc6_rgb_dropout05": paper.lrcn_fc6_rgb_dropout05,
+}
+"""Name of a recipe → the function that returns its experiment."""
+
+
+def get(name: str) -> Experiment:
+    """The experiment of a recipe.
+
+    Raises:
+        ConfigError: there is no recipe of that name.
+    """
+    if name not in RECIPES:
+        raise ConfigError(
+            f"unknown recipe {name!r}.{did_you_mean(name, list(RECIPES))}"
+            f" `lrcn recipes` lists them: {', '.join(RECIPES)}"
+        )
+    return RECIPES[name]()

@@ -1,0 +1,386 @@
+"""The training loop: one for frozen, joint and staged training, for one process or several.
+
+::
+
+    for every epoch
+        for every batch of the epoch            keyed by (seed, epoch): the same after a resume
+            loss = sum over valid steps / their number over all processes and slices
+            backward, add up over processes, clip, step, mean weights
+        validate, keep the best, save `last`
+
+Nothing random is remembered: dropout is keyed by (seed, step), data by (seed, epoch, index).
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lrcn.checkpoint import ModelCard, SavedModel, save_model
+from lrcn.data.collate import mixup_batch
+from lrcn.engine import Processes, autocast_train
+from lrcn.errors import LrcnError
+from lrcn.nn.backbone import freeze_batch_norm, set_trainable
+from lrcn.structures import ClipBatch
+from lrcn.tasks.activity import ActivityTask
+from lrcn.train.config import Experiment, TrainConfig
+from lrcn.train.examples import Examples
+from lrcn.train.log import RunLog
+from lrcn.train.optim import MeanWeights, clip_gradients, lr_factor, make_optimizer, set_lr
+from lrcn.train.state import Progress, has_state, load_state, save_state
+from lrcn.train.validate import Score, is_better
+
+
+class TrainingDivergedError(LrcnError):
+    """The loss is no number any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A span of epochs in which the same parts learn; each has its own schedule."""
+
+    first_epoch: int
+    end_epoch: int
+    joint: bool
+    """Whether the CNN learns too."""
+
+
+def stages(config: TrainConfig, num_epochs: int) -> list[Stage]:
+    """The stages of a training: frozen, joint, or first the one and then the other.
+
+    >>> [(s.first_epoch, s.end_epoch, s.joint) for s in stages(TrainConfig(unfreeze_at=6), 9)]
+    [(0, 6, False), (6, 9, True)]
+    """
+    border = num_epochs if config.unfreeze_at is None else min(config.unfreeze_at, num_epochs)
+    found = []
+    if border > 0:
+        found.append(Stage(first_epoch=0, end_epoch=border, joint=False))
+    if border < num_epochs:
+        found.append(Stage(first_epoch=border, end_epoch=num_epochs, joint=True))
+    return found
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """A training under way: the parts, and where it stands."""
+
+    experiment: Experiment
+    saved: SavedModel
+    task: ActivityTask
+    examples: Examples
+    processes: Processes
+    device: torch.device
+    dtype: torch.dtype
+    run_dir: Path
+    log: RunLog
+    fingerprint: str
+    progress: Progress = field(default_factory=Progress)
+    stop_requested: bool = False
+
+    def __post_init__(self) -> None:
+        self.model = self.saved.model.to(self.device)
+        config = self.experiment.train
+        self.optimizer = make_optimizer(self.model.parts(), config)
+        self.mean_weights = (
+            MeanWeights(self.model, config.ema_decay) if config.ema_decay is not None else None
+        )
+
+    def restore(self) -> bool:
+        """Continue from `last` where there is one; whether there was."""
+        folder = self.run_dir / "last"
+        if not has_state(folder):
+            return False
+        self.progress = load_state(
+            folder, self.optimizer, self.mean_weights, fingerprint=self.fingerprint
+        )
+        return True
+
+    def fit(self) -> Progress:
+        """Train to the end, or until a stop is requested (Ctrl-C): then the state is saved.
+
+        Raises:
+            KeyboardInterrupt: after saving, when a stop was requested.
+            TrainingDivergedError: the loss became infinite or no number.
+        """
+        joint: bool | None = None
+        with _stop_on_signal(self):
+            while not self.progress.finished and (stage := self._stage()) is not None:
+                if stage.joint is not joint:
+                    self._begin_stage(stage)
+                    joint = stage.joint
+                self._train_epoch(stage)
+                self._end_epoch()
+        if not self.progress.finished:
+            self.progress.finished = True
+            self._save_last()
+        return self.progress
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of the whole training."""
+        config = self.experiment.train
+        if config.max_steps is None:
+            return config.epochs
+        return math.ceil(config.max_steps / self.examples.num_batches)
+
+    def _stage(self) -> Stage | None:
+        """The stage that the next epoch belongs to; None after the last one."""
+        for stage in stages(self.experiment.train, self.num_epochs):
+            if stage.first_epoch <= self.progress.epoch < stage.end_epoch:
+                return stage
+        return None
+
+    def _begin_stage(self, stage: Stage) -> None:
+        if self.model.backbone is not None:
+            set_trainable(self.model.backbone, stage.joint)
+            if stage.joint and self.experiment.train.freeze_batch_norm:
+                freeze_batch_norm(self.model.backbone)
+        self.examples.begin_stage(self.model, joint=stage.joint)
+        if stage.joint and self.model.backbone is not None:
+            self.model.backbone.to(memory_format=torch.channels_last)
+        what = "CNN and recurrent part together" if stage.joint else "recurrent part, CNN frozen"
+        self.log.say(f"training {what}: epochs {stage.first_epoch + 1} to {stage.end_epoch}")
+
+    def _train_epoch(self, stage: Stage) -> None:
+        progress, config = self.progress, self.experiment.train
+        num_batches = self.examples.num_batches
+        total = (stage.end_epoch - stage.first_epoch) * num_batches
+        if config.max_steps is not None:
+            total = min(total, config.max_steps - stage.first_epoch * num_batches)
+        self.model.train()
+        self.log.start_bar(f"epoch {progress.epoch + 1}/{self.num_epochs}", num_batches)
+        started = time.monotonic()
+        for batch in self.examples.batches(progress.epoch, progress.batch_in_epoch):
+            step_in_stage = progress.step - stage.first_epoch * num_batches
+            set_lr(self.optimizer, lr_factor(step_in_stage, total, config))
+            self._update(batch)
+            progress.seconds += time.monotonic() - started
+            started = time.monotonic()
+            self._after_update(num_batches)
+            if progress.finished:
+                break
+        self.log.stop_bar()
+
+    def _update(self, batch: ClipBatch) -> None:
+        """One update of the weights from one batch over all processes."""
+        progress, config = self.progress, self.experiment.train
+        seed_step(config.seed, progress.step, self.processes.rank)
+        batch = batch.to(self.device, non_blocking=True)
+        alpha = self.experiment.dataset.transform.mixup_alpha
+        if alpha > 0:
+            generator = torch.Generator().manual_seed(step_seed(config.seed, progress.step, 0))
+            batch = mixup_batch(batch, alpha, generator)
+        counts = torch.tensor(
+            [float(self.task.count_steps(self.model, batch)), 0.0, 0.0, float(len(batch))],
+            dtype=torch.float64,
+        )
+        num_steps = float(self.processes.all_reduce_sum(counts)[0])
+        self.optimizer.zero_grad(set_to_none=True)
+        for part in split_batch(batch, config.micro_batch_size):
+            with autocast_train(self.device, self.dtype):
+                sums = self.task.losses(self.model, part)
+            (sums.loss_sum / max(num_steps, 1.0)).backward()  # type: ignore[no-untyped-call]
+            counts[1] += float(sums.loss_sum.detach())
+            counts[2] += float(sums.num_correct)
+        totals = self.processes.all_reduce_sum(counts)
+        if not math.isfinite(float(totals[1])):
+            raise TrainingDivergedError(
+                f"the loss is {float(totals[1])} at step {progress.step}: training diverged."
+                " Lower --train.lr, set --train.clip-norm, or use --train.precision float32"
+            )
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.processes.sum_gradients(parameters)
+        norm = clip_gradients((p for p in parameters if p.grad is not None), config.clip_norm)
+        self.optimizer.step()
+        if self.mean_weights is not None:
+            self.mean_weights.update(self.model)
+        self._count(totals, batch, norm)
+
+    def _count(self, totals: Tensor, batch: ClipBatch, norm: Tensor | None) -> None:
+        sums = self.progress.sums
+        frames = int(batch.valid_mask_BT.sum()) * self.processes.world_size
+        values = {
+            "steps": float(totals[0]),
+            "loss": float(totals[1]),
+            "correct": float(totals[2]),
+            "clips": float(totals[3]),
+            "frames": float(frames),
+            "norm": 0.0 if norm is None else float(norm),
+            "updates": 1.0,
+        }
+        for key, value in values.items():
+            sums[key] = sums.get(key, 0.0) + value
+
+    def _after_update(self, num_batches: int) -> None:
+        """Counters, log, checkpoint and a stop that was asked for."""
+        progress, config = self.progress, self.experiment.train
+        progress.step += 1
+        progress.batch_in_epoch += 1
+        sums = progress.sums
+        loss = sums["loss"] / max(sums["steps"], 1.0)
+        accuracy = sums["correct"] / max(sums["clips"], 1.0)
+        if progress.step % 10 == 0 or progress.batch_in_epoch == 1:
+            rate = self.optimizer.param_groups[-1]["lr"]
+            self.log.write(
+                "step", progress.step, {"epoch": progress.epoch, "loss": loss, "lr": rate}
+            )
+        speed = progress.step / progress.seconds if progress.seconds else 0.0
+        frames = sums["frames"] / max(sums["updates"], 1.0) * speed
+        self.log.move_bar(
+            progress.batch_in_epoch, f"loss {loss:.3f} acc {accuracy:.3f} {frames:.0f} frames/s"
+        )
+        if config.max_steps is not None and progress.step >= config.max_steps:
+            progress.finished = True
+        stop = self.stop_requested and not progress.finished
+        if self.processes.several:
+            stop = progress.step % 10 == 0 and any(self.processes.gather_objects(stop))
+        at_end = progress.batch_in_epoch >= num_batches or progress.finished
+        if stop or (progress.step % config.checkpoint_every == 0 and not at_end):
+            self._save_last()
+        if stop:
+            raise KeyboardInterrupt(
+                f"stopped at step {progress.step}; everything is saved."
+                f" Go on with: lrcn train --resume --out {self.run_dir}"
+            )
+
+    def _end_epoch(self) -> None:
+        progress, config = self.progress, self.experiment.train
+        sums = progress.sums
+        values: dict[str, Any] = {
+            "epoch": progress.epoch,
+            "loss": sums.get("loss", 0.0) / max(sums.get("steps", 0.0), 1.0),
+            "accuracy": sums.get("correct", 0.0) / max(sums.get("clips", 0.0), 1.0),
+            "grad_norm": sums.get("norm", 0.0) / max(sums.get("updates", 0.0), 1.0),
+            "lr": self.optimizer.param_groups[-1]["lr"],
+            "seconds": round(progress.seconds, 3),
+        }
+        progress.epoch += 1
+        progress.batch_in_epoch = 0
+        progress.sums = {}
+        last = progress.epoch >= self.num_epochs or progress.finished
+        line = f"epoch {progress.epoch}/{self.num_epochs}: loss {values['loss']:.4f}"
+        line += f", accuracy {values['accuracy']:.3f}"
+        if last or progress.epoch % config.validate_every == 0:
+            score = self._validate()
+            if score is not None:
+                values["val"] = score.to_dict()
+                line += f"; validation loss {score.loss:.4f}, accuracy {score.accuracy_top1:.3f}"
+        self.log.write("epoch", progress.step, values)
+        self.log.say(line)
+        if config.patience is not None and progress.epochs_without_better >= config.patience:
+            self.log.say(f"no better for {config.patience} epochs: stopping early")
+            progress.finished = True
+        self._save_last()
+
+    def _validate(self) -> Score | None:
+        """Score the model (its mean weights where kept) and keep it when it is the best."""
+        progress, config = self.progress, self.experiment.train
+        with self._using_mean_weights():
+            self.model.eval()
+            score = self.examples.validate(self.model)
+            better = score is None or is_better(score, progress, config.select_by)
+            if better:
+                progress.best_epoch = progress.epoch
+                progress.epochs_without_better = 0
+                if score is not None:
+                    progress.best_loss, progress.best_score = score.loss, score.accuracy_top1
+                if self.processes.is_main:
+                    save_model(self.run_dir / "best", self._snapshot(score))
+            else:
+                progress.epochs_without_better += config.validate_every
+        return score
+
+    def _snapshot(self, score: Score | None = None) -> SavedModel:
+        card = self.saved.card
+        if score is not None:
+            card = ModelCard(
+                data=card.data,
+                results={f"val_{k}": v for k, v in score.to_dict().items()},
+                protocol={"split": "val", "epoch": self.progress.epoch},
+                notes=card.notes,
+            )
+        return SavedModel(self.model, self.saved.sampling, card, thresholds=self.saved.thresholds)
+
+    def _save_last(self) -> None:
+        if not self.processes.is_main:
+            return
+        save_state(
+            self.run_dir / "last",
+            self._snapshot(),
+            self.optimizer,
+            self.mean_weights,
+            replace(self.progress),
+            fingerprint=self.fingerprint,
+        )
+
+    @contextmanager
+    def _using_mean_weights(self) -> Iterator[None]:
+        if self.mean_weights is None:
+            yield
+            return
+        self.mean_weights.swap(self.model)
+        try:
+            yield
+        finally:
+            self.mean_weights.swap(self.model)
+
+
+def split_batch(batch: ClipBatch, size: int | None) -> Iterator[ClipBatch]:
+    """The batch in slices of at most `size` clips, for gradient accumulation."""
+    total = len(batch)
+    for start in range(0, total, size or max(total, 1)):
+        rows = slice(start, start + (size or total))
+        yield ClipBatch(
+            frames_BTCHW=None if batch.frames_BTCHW is None else batch.frames_BTCHW[rows],
+            features_BTD=None if batch.features_BTD is None else batch.features_BTD[rows],
+            valid_mask_BT=batch.valid_mask_BT[rows],
+            reset_mask_BT=batch.reset_mask_BT[rows],
+            targets_BTK=batch.targets_BTK[rows],
+            video_ids=batch.video_ids[rows],
+        )
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """A seed for one step of one process, well apart from its neighbours."""
+    mixed = seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + rank * 0x94D049BB133111EB
+    mixed &= 0xFFFFFFFFFFFFFFFF
+    mixed ^= mixed >> 31
+    return mixed & 0x7FFFFFFFFFFFFFFF
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Key the network's own randomness (dropout) to the step: nothing to save, exact resume."""
+    torch.manual_seed(step_seed(seed, step, rank))
+
+
+@contextmanager
+def _stop_on_signal(trainer: Trainer) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) ends the run after the current step; a second one at once."""
+
+    def request(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if trainer.stop_requested:
+            raise KeyboardInterrupt("stopped at once; the last saved state can be resumed")
+        trainer.stop_requested = True
+        trainer.log.say("stopping after this step; press Ctrl-C again to stop at once")
+
+    try:
+        before = {s: signal.signal(s, request) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals belong to somebody else
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,329 @@
+"""A training from start to end: data, model, loop, and what it leaves in the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from lrcn.checkpoint import ModelCard, SavedModel, load_model
+from lrcn.data.datasets import check_readable, read_dataset, with_items
+from lrcn.data.leaks import refuse_leaks
+from lrcn.data.split import divide
+from lrcn.data.split_file import load_division, save_division
+from lrcn.engine import (
+    Processes,
+    choose_device,
+    choose_precision,
+    init_processes,
+    set_threads,
+)
+from lrcn.errors import ConfigError, DataError, ModelError
+from lrcn.models.activity import ActivityModel, create_model
+from lrcn.structures import SkippedFile, VideoList
+from lrcn.tasks.activity import ActivityTask, balanced_class_weights
+from lrcn.train.config import DatasetConfig, Experiment
+from lrcn.train.examples import Examples
+from lrcn.train.log import RunLog
+from lrcn.train.loop import Trainer
+from lrcn.train.run import (
+    SPLIT_NAME,
+    fingerprint,
+    prepare_run,
+    save_environment,
+    save_experiment,
+)
+from lrcn.train.state import saved_step
+from lrcn.video.features import read_features
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSummary:
+    """What a finished training tells."""
+
+    run_dir: Path
+    epochs: int
+    steps: int
+    seconds: float
+    """Spent in the loop, over all sittings."""
+    best_epoch: int | None
+    val_accuracy_top1: float | None
+    val_loss: float | None
+    num_train: int
+    num_val: int
+    split: str
+    """How the validation videos were chosen."""
+    warnings: tuple[str, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """The videos of a run, divided."""
+
+    train: VideoList
+    val: VideoList | None
+    how: str
+    warnings: tuple[str, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+def train(
+    experiment: Experiment,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    quiet: bool = False,
+    command_line: Sequence[str] = (),
+) -> TrainSummary:
+    """Train as the experiment says, into a run folder.
+
+    Args:
+        experiment: Everything that decides the weights.
+        run_dir: Made here; refused when it exists, unless `resume` or `overwrite`.
+        resume: Continue from the last saved state; weights end up as if never interrupted.
+        overwrite: Replace a run that stands there.
+        device: "auto", "cpu", "cuda", ...
+        threads: Of this process; None = what the processor offers.
+        quiet: No progress on stderr.
+        command_line: For `environment.json`.
+
+    Raises:
+        LrcnError: settings, data or folder do not allow it; nothing is then half-written.
+        KeyboardInterrupt: stopped by the user; the state is saved.
+    """
+    set_threads(threads)
+    processes = init_processes()
+    place = processes.device(choose_device(device))
+    run_dir = Path(run_dir)
+    if processes.is_main:
+        prepare_run(run_dir, resume=resume, overwrite=overwrite)
+    processes.barrier()
+    data = prepare_data(experiment, run_dir, processes, resume=resume)
+    saved = build_model(experiment, data, run_dir, resume=resume)
+    if processes.is_main and not resume:
+        save_experiment(run_dir, experiment)
+        save_environment(run_dir, command_line)
+    step = saved_step(run_dir / "last")
+    log = RunLog(run_dir if processes.is_main else None, quiet=quiet, resume_step=step)
+    trainer = _make_trainer(
+        experiment, data, saved, processes=processes, device=place, run_dir=run_dir, log=log
+    )
+    with log:
+        for warning in data.warnings:
+            log.say(f"warning: {warning}")
+        log.say(_what(data, saved.model))
+        progress = trainer.fit()
+    processes.close()
+    return TrainSummary(
+        run_dir=run_dir,
+        epochs=progress.epoch,
+        steps=progress.step,
+        seconds=progress.seconds,
+        best_epoch=progress.best_epoch,
+        val_accuracy_top1=progress.best_score,
+        val_loss=progress.best_loss,
+        num_train=len(data.train),
+        num_val=0 if data.val is None else len(data.val),
+        split=data.how,
+        warnings=data.warnings,
+        skipped=(*data.skipped, *trainer.examples.skipped),
+    )
+
+
+def prepare_data(
+    experiment: Experiment, run_dir: Path, processes: Processes, *, resume: bool
+) -> TrainingData:
+    """Read, probe, divide and check the data; the division is written to the run folder.
+
+    Raises:
+        DataError, MissingFilesError, LeakError: the data cannot be trained on.
+    """
+    settings = experiment.dataset
+    if not settings.data:
+        raise ConfigError(
+            "no data to train on: give --data DATA, a folder of labelled clips or a list file"
+        )
+    listed = read_dataset(
+        settings.data,
+        layout=settings.layout,
+        fold=settings.fold,
+        missing=settings.missing,
+        group_pattern=settings.group_pattern,
+    )
+    listed = check_readable(listed, missing=settings.missing)
+    val_fraction = 0.0 if settings.val_data else settings.val_fraction
+    split_path = run_dir / SPLIT_NAME
+    if resume and split_path.exists():
+        division = load_division(split_path, listed)
+    else:
+        division = divide(listed, val_fraction=val_fraction, seed=experiment.train.seed)
+    val = _val_data(settings, listed) if settings.val_data else division.val
+    warnings = [*listed.notes, *division.warnings]
+    parts = {"train": division.train, "val": val, "test": division.test}
+    leaks = refuse_leaks(
+        {name: part for name, part in parts.items() if part is not None},
+        allow_leaks=settings.allow_leaks,
+    )
+    if leaks:
+        warnings.append(f"leaks allowed: {len(leaks)} sources stand on both sides of the split")
+    if processes.is_main and not split_path.exists():
+        save_division(division, split_path)
+    processes.barrier()
+    kept = division.train
+    if settings.max_examples is not None:
+        kept = _subset(kept, settings.max_examples)
+    return TrainingData(
+        train=kept,
+        val=val,
+        how=division.val_how or division.how,
+        warnings=tuple(dict.fromkeys(warnings)),
+        skipped=listed.skipped,
+    )
+
+
+def _val_data(settings: DatasetConfig, listed: VideoList) -> VideoList:
+    """The validation videos of their own place; labels must be those of the training data."""
+    assert settings.val_data is not None
+    found = read_dataset(settings.val_data, missing=settings.missing, min_classes=1)
+    found = check_readable(found, missing=settings.missing)
+    unknown = sorted(set(found.class_names) - set(listed.class_names))
+    if unknown:
+        raise DataError(
+            f"{settings.val_data} has classes that {settings.data} has not: {', '.join(unknown)}."
+            " Validation data takes the classes of the training data"
+        )
+    return found
+
+
+def _subset(videos: VideoList, most: int) -> VideoList:
+    """At most `most` videos, taken in turn from every class so that none is left out."""
+    queues: dict[tuple[str, ...], list[int]] = {}
+    for index, item in enumerate(videos.items):
+        queues.setdefault(item.class_names, []).append(index)
+    chosen: list[int] = []
+    while len(chosen) < most and any(queues.values()):
+        for queue in queues.values():
+            if queue and len(chosen) < most:
+                chosen.append(queue.pop(0))
+    return with_items(videos, [videos.items[i] for i in sorted(chosen)])
+
+
+def build_model(
+    experiment: Experiment, data: TrainingData, run_dir: Path, *, resume: bool
+) -> SavedModel:
+    """A new model, the one to start from, or the one to continue."""
+    sampling = experiment.dataset.sampling
+    card = ModelCard(data=experiment.dataset.data)
+    if resume and (run_dir / "last").is_dir():
+        return load_model(run_dir / "last")
+    config = experiment.model
+    class_names = data.train.class_names
+    multi_label = experiment.task.multi_label
+    multi_label = data.train.multi_label if multi_label is None else multi_label
+    if config.backbone == "none" and config.feature_dim is None:
+        config = replace(config, feature_dim=_feature_width(data.train))
+    start = load_model(experiment.init).model if experiment.init is not None else None
+    if start is not None and start.backbone is not None:
+        config = replace(config, weights="random")
+    model = create_model(config, class_names, multi_label=multi_label, seed=experiment.train.seed)
+    if start is not None:
+        _start_from(model, start, str(experiment.init))
+    model.config = experiment.model if config.backbone != "none" else config
+    return SavedModel(model, sampling, card)
+
+
+def _start_from(model: ActivityModel, start: ActivityModel, source: str) -> None:
+    """Copy every weight that fits; the last layer's rows by class name.
+
+    Raises:
+        ModelError: when not even the backbone fits.
+    """
+    weights, own = start.state_dict(), model.state_dict()
+    fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
+    if start.class_names != model.class_names:
+        fitting = {k: v for k, v in fitting.items() if not k.startswith("head.")}
+    backbone = [k for k in own if k.startswith("backbone.")]
+    if any(k not in fitting for k in backbone) or not fitting:
+        raise ModelError(
+            f"{source} cannot start this model: its backbone is {start.config.backbone!r}"
+            f" (feature_layer {start.config.feature_layer!r}), this one's"
+            f" {model.config.backbone!r} ({model.config.feature_layer!r})."
+            " Give the same backbone with --model.backbone and --model.feature-layer"
+        )
+    own.update(fitting)
+    shared = [n for n in model.class_names if n in start.class_names]
+    for name in ("weight", "bias"):
+        key = f"head.linear.{name}"
+        same = key in weights and weights[key].shape[1:] == own[key].shape[1:]
+        if same and start.class_names != model.class_names:
+            for class_name in shared:
+                row, other = (
+                    model.class_names.index(class_name),
+                    start.class_names.index(class_name),
+                )
+                own[key][row] = weights[key][other]
+    model.load_state_dict(own)
+
+
+def _feature_width(videos: VideoList) -> int:
+    """D of the user's own features, read from the first file."""
+    first = videos.items[0]
+    return int(read_features(first.path, first.video_id).shape[1])
+
+
+def _make_trainer(
+    experiment: Experiment,
+    data: TrainingData,
+    saved: SavedModel,
+    *,
+    processes: Processes,
+    device: torch.device,
+    run_dir: Path,
+    log: RunLog,
+) -> Trainer:
+    model = saved.model
+    weights_K = None
+    if experiment.task.class_weights == "balanced":
+        weights_K = balanced_class_weights(data.train.items, model.class_names)
+    task = ActivityTask(
+        experiment.task,
+        model.class_names,
+        multi_label=model.multi_label,
+        class_weights_K=weights_K,
+    )
+    ids = [item.video_id for item in data.train.items]
+    mark = fingerprint(experiment, ids, processes.world_size)
+    examples = Examples(
+        experiment, data.train, data.val, processes=processes, device=device, log=log
+    )
+    trainer = Trainer(
+        experiment=experiment,
+        saved=saved,
+        task=task,
+        examples=examples,
+        processes=processes,
+        device=device,
+        dtype=choose_precision(experiment.train.precision, device, "train"),
+        run_dir=run_dir,
+        log=log,
+        fingerprint=mark,
+    )
+    trainer.restore()
+    return trainer
+
+
+def _what(data: TrainingData, model: ActivityModel) -> str:
+    """One line on what is trained on what."""
+    val = "none" if data.val is None else f"{len(data.val)} ({data.how})"
+    size = sum(p.numel() for p in model.parameters())
+    return (
+        f"{model.config.kind} on {model.config.backbone}, {size:,} weights;"
+        f" {len(data.train)} training videos of {len(model.class_names)} classes,"
+        f" validation: {val}"
+    )

@@ -1,0 +1,96 @@
+"""How good the model is between epochs: the paper's protocol on the held-out videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lrcn.metrics.multilabel import MeanAveragePrecision
+from lrcn.models.activity import ActivityModel
+from lrcn.models.views import clip_probs, video_probs
+from lrcn.structures import VideoFeatures
+from lrcn.train.state import Progress
+from lrcn.video.sampling import SamplingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """The validation score of one moment in training."""
+
+    accuracy_top1: float
+    """Fraction of videos right; for multi-label data the mean average precision."""
+    loss: float
+    """Mean negative log of the probability given to the truth."""
+    num_videos: int
+
+    def to_dict(self) -> dict[str, float]:
+        """For the log."""
+        return {
+            "accuracy_top1": self.accuracy_top1,
+            "loss": self.loss,
+            "num_videos": self.num_videos,
+        }
+
+
+@torch.no_grad()
+def probabilities(
+    model: ActivityModel, features: Iterable[VideoFeatures], sampling: SamplingConfig
+) -> dict[str, Tensor]:
+    """probs_K of every video by id: all clips at `clip_stride`, mean over steps and clips."""
+    found = {}
+    for video in features:
+        views = clip_probs(
+            model,
+            video.features_VTD,
+            clip_length=sampling.clip_length,
+            clip_stride=sampling.clip_stride,
+        )
+        found[video.video_id] = video_probs(views).cpu()
+    return found
+
+
+def score(probs_NK: Tensor, targets_NK: Tensor, *, multi_label: bool) -> Score:
+    """Score probabilities against targets (0/1 per class).
+
+    Raises:
+        ValueError: there is no video.
+    """
+    if not len(probs_NK):
+        raise ValueError("there is no video to score")
+    probs_NK = probs_NK.double().clamp(1e-12, 1 - 1e-12)
+    targets_NK = targets_NK.double()
+    if multi_label:
+        loss_N = -(targets_NK * probs_NK.log() + (1 - targets_NK) * (1 - probs_NK).log()).mean(1)
+        metric = MeanAveragePrecision(probs_NK.shape[1])
+        metric.update(probs_NK, targets_NK)
+        accuracy = metric.compute()["mean_average_precision"]
+    else:
+        loss_N = -(targets_NK * probs_NK.log()).sum(dim=1)
+        chosen_N1 = probs_NK.argmax(dim=1, keepdim=True)
+        accuracy = float(targets_NK.gather(1, chosen_N1).gt(0).double().mean())
+    return Score(accuracy_top1=accuracy, loss=float(loss_N.mean()), num_videos=len(probs_NK))
+
+
+def is_better(
+    new: Score, progress: Progress, select_by: Literal["accuracy_top1", "loss", "last"]
+) -> bool:
+    """Whether a score beats the best so far; accuracy is decided by the loss when equal."""
+    if progress.best_loss is None or progress.best_score is None or select_by == "last":
+        return True
+    if select_by == "loss":
+        return new.loss < progress.best_loss
+    return (new.accuracy_top1, -new.loss) > (progress.best_score, -progress.best_loss)
+
+
+def targets_of(labels: Sequence[Sequence[str]], class_names: Sequence[str]) -> Tensor:
+    """targets_NK float32, 1 at every label of a video."""
+    index = {name: k for k, name in enumerate(class_names)}
+    targets_NK = torch.zeros(len(labels), len(class_names))
+    for row, names in enumerate(labels):
+        for name in names:
+            targets_NK[row, index[name]] = 1.0
+    return targets_NK
