@@ -134,7 +134,8 @@ def compare(
     change = right_second - right_first
     interval = bootstrap_interval(
         lambda places: float(change[places].mean()),
-        [a.path for a, _ in pairs],
+        # One feature file can hold several videos; intervals of one video share its id.
+        [f"{a.path} {a.video_id}" for a, _ in pairs],
         generator=torch.Generator().manual_seed(seed),
     )
     only_first, only_second = int((change < 0).sum()), int((change > 0).sum())

@@ -87,8 +87,9 @@ class Runner:
             sampling=self.protocol.sampling,
             num_crops=self.protocol.num_crops,
             batch_size=self.protocol.batch_size,
-            cache=self.cache,
+            cache=self.cache if self.backbone is not None else None,
             decode_threads=self.decode_threads,
+            feature_dim=self.model.feature_dim,
         )
 
     def answer(self, features: VideoFeatures) -> Answer:

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
 import time
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from typing import Literal
 
 import numpy as np
-import torch
 
 from lrcn.data.cache import FeatureCache
-from lrcn.data.content import content_hash
-from lrcn.engine import Precision, describe_processor
+from lrcn.engine import Precision
 from lrcn.errors import DataError, LrcnError, MissingFilesError
 from lrcn.evaluate.highlights import Highlights
 from lrcn.evaluate.inference import Answer, Runner, Watch
 from lrcn.evaluate.measure import (
-    INTERVAL_LEVEL,
-    INTERVAL_METHOD,
     Measured,
     measure_labels,
     measure_multi_label,
 )
 from lrcn.evaluate.protocol import DataChoice, ProtocolConfig
-from lrcn.evaluate.results import EvaluationProtocol, Results, VideoResult, now
-from lrcn.evaluate.sources import SourceScorer, cut, whole_sources
+from lrcn.evaluate.record import Tally, record
+from lrcn.evaluate.results import Results, VideoResult, now
+from lrcn.evaluate.sources import SourceScorer, cut, source_key, whole_sources
 from lrcn.models.activity import ActivityModel
-from lrcn.settings import to_dict
 from lrcn.structures import SkippedFile, VideoFeatures, VideoItem, VideoList
-from lrcn.version import __version__
+from lrcn.video.features import is_feature_path, read_features
 from lrcn.video.source import open_video
 
 Missing = Literal["error", "skip"]
@@ -76,7 +69,6 @@ def evaluate_videos(
     """
     started = time.monotonic()
     protocol = protocol or ProtocolConfig()
-    choice = choice or DataChoice()
     check_labels(video_list, model.class_names, multi_label=model.multi_label)
     if thresholds is None:
         thresholds = (0.5,) * len(model.class_names)
@@ -90,13 +82,21 @@ def evaluate_videos(
         created=now(),
         metrics={**measured.metrics, **evaluation.sources.compute()},
         intervals=measured.intervals,
-        protocol=_protocol(
-            evaluation,
+        protocol=record(
+            runner,
             video_list,
-            choice,
-            seed=seed,
-            model_path=model_path,
-            seconds=time.monotonic() - started,
+            evaluation.measured_items,
+            choice or DataChoice(),
+            Tally(
+                num_skipped=len(video_list.skipped) + len(evaluation.skipped),
+                num_truncated=len(evaluation.truncated),
+                num_clips=evaluation.num_clips,
+                segments=bool(evaluation.sources.results),
+                thresholds=tuple(thresholds),
+                seed=seed,
+                model_path=model_path,
+                seconds=time.monotonic() - started,
+            ),
         ),
         class_names=model.class_names,
         per_class=measured.per_class,
@@ -193,9 +193,9 @@ class _Pass:
             and any(item.is_segment for item in self.items)
         )
         readings = whole_sources(self.items) if whole else list(self.items)
-        of_path: dict[str, list[VideoItem]] = {}
+        of_source: dict[str, list[VideoItem]] = {}
         for item in self.items:
-            of_path.setdefault(item.path, []).append(item)
+            of_source.setdefault(source_key(item), []).append(item)
         for i, (reading, features) in enumerate(
             zip(readings, self.runner.features(readings), strict=True)
         ):
@@ -204,7 +204,7 @@ class _Pass:
             elif not whole:
                 yield reading, features
             else:
-                yield from self._cuts(of_path[reading.path], features)
+                yield from self._cuts(of_source[source_key(reading)], features)
             if self.watch is not None:
                 self.watch(i + 1, len(readings), reading.video_id)
 
@@ -269,7 +269,7 @@ class _Pass:
     def measure(self, *, seed: int, num_resamples: int) -> Measured:
         """The numbers of everything that was read."""
         probs_NK = np.stack(self.probs)
-        units = [item.path for item in self.measured_items]
+        units = [source_key(item) for item in self.measured_items]
         index = {name: k for k, name in enumerate(self.class_names)}
         if not self.multi_label:
             labels_N = np.array([index[item.class_names[0]] for item in self.measured_items])
@@ -305,103 +305,11 @@ def _unreadable(items: Sequence[VideoItem]) -> list[SkippedFile]:
     found = []
     for item in items:
         try:
+            if is_feature_path(item.path):
+                read_features(item.path, item.video_id)
+                continue
             with open_video(item.path) as video:
                 next(iter(video.iterate(chunk=1)))
         except (LrcnError, OSError, StopIteration) as error:
             found.append(SkippedFile(path=item.path, reason=str(error) or "no frame"))
     return found
-
-
-def _protocol(
-    evaluation: _Pass,
-    video_list: VideoList,
-    choice: DataChoice,
-    *,
-    seed: int,
-    model_path: str,
-    seconds: float,
-) -> EvaluationProtocol:
-    runner = evaluation.runner
-    model, settings = runner.model, runner.protocol
-    items = evaluation.measured_items
-    return EvaluationProtocol(
-        data=video_list.source,
-        layout=video_list.layout,
-        split=choice.split,
-        split_how=choice.how,
-        warnings=choice.warnings,
-        allow_leaks=choice.allow_leaks,
-        list_hash=list_hash(items),
-        content_hash=files_hash(items),
-        num_videos=len(items),
-        num_skipped=len(video_list.skipped) + len(evaluation.skipped),
-        num_truncated=len(evaluation.truncated),
-        multi_label=model.multi_label,
-        protocol=settings.protocol,
-        clip_length=settings.clip_length,
-        clip_stride=settings.clip_stride,
-        frame_stride=settings.frame_stride,
-        sample_fps=settings.sample_fps,
-        num_crops=settings.num_crops,
-        num_clips=evaluation.num_clips,
-        segments=bool(evaluation.sources.results),
-        smooth_seconds=settings.smooth_seconds,
-        threshold=settings.threshold,
-        preprocessing={} if model.preprocessing is None else to_dict(model.preprocessing),
-        model=model_path or model.config.kind,
-        model_kind=model.config.kind,
-        backbone=model.config.backbone,
-        model_hash=model_hash(model),
-        temperature=float(model.temperature),
-        thresholds=evaluation.thresholds if model.multi_label else None,
-        precision=str(runner.precision).removeprefix("torch."),
-        engine=runner.engine,
-        device=str(runner.device),
-        threads=torch.get_num_threads(),
-        processor=str(describe_processor().get("processor", "")),
-        seed=seed,
-        interval_level=INTERVAL_LEVEL,
-        interval_method=INTERVAL_METHOD,
-        versions=versions(),
-        seconds=round(seconds, 3),
-    )
-
-
-def list_hash(items: Sequence[VideoItem]) -> str:
-    """Of ids, labels and intervals; the order of the list does not matter."""
-    lines = sorted(
-        f"{i.video_id}\t{';'.join(sorted(i.class_names))}\t{i.start_seconds}\t{i.end_seconds}"
-        for i in items
-    )
-    return _sha256("\n".join(lines).encode())
-
-
-def files_hash(items: Sequence[VideoItem]) -> str:
-    """Of the bytes of all files."""
-    found = sorted({(item.video_id, content_hash(item.path)) for item in items})
-    return _sha256("\n".join(f"{name}\t{digest}" for name, digest in found).encode())
-
-
-def model_hash(model: torch.nn.Module) -> str:
-    """Of names, shapes and values of all weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        array = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
-        digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:32]
-
-
-def versions() -> dict[str, str]:
-    """Of everything that a score could depend on."""
-    found = {"lrcn": __version__, "python": platform.python_version()}
-    for name in ("torch", "torchvision", "timm", "av", "numpy", "pillow"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:32]

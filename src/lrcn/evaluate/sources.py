@@ -13,13 +13,19 @@ from lrcn.evaluate.protocol import ProtocolConfig
 from lrcn.evaluate.results import SourceResult
 from lrcn.metrics.temporal import FrameAccuracy, SegmentF1, segments_of_frames
 from lrcn.structures import IGNORE_INDEX, Segment, VideoFeatures, VideoItem
+from lrcn.video.features import is_feature_path
+
+
+def source_key(item: VideoItem) -> str:
+    """What names the video behind an item; one feature file can hold several."""
+    return f"{item.path} {item.video_id}" if is_feature_path(item.path) else item.path
 
 
 def whole_sources(items: Iterable[VideoItem]) -> list[VideoItem]:
-    """The files behind a list's intervals, each once and whole, in the order of the list."""
+    """The videos behind a list's intervals, each once and whole, in the order of the list."""
     first: dict[str, VideoItem] = {}
     for item in items:
-        first.setdefault(item.path, item)
+        first.setdefault(source_key(item), item)
     return [
         replace(item, start_seconds=None, end_seconds=None, class_names=())
         for item in first.values()
