@@ -13,7 +13,7 @@ import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal, cast
 
 import av
 import numpy as np
@@ -44,6 +44,9 @@ _HONEST_LENGTH = frozenset({"mov", "matroska", "avi", "flv", "asf"})
 _SEEK_BY_DTS = frozenset({"mov", "avi"})
 """Formats whose own index is in decoding time; the others are searched by presentation time."""
 
+_TRANSPORT_PACKET_BYTES = (188, 192, 204)
+"""Broadcast, Blu-ray (.m2ts), and with error correction."""
+
 _MAX_FAULTS_IN_A_ROW = 64
 """Demuxer errors after which the rest of a file is given up: each costs microseconds."""
 
@@ -56,6 +59,7 @@ class Pass:
         self.damaged = False
         self.notes: list[PacketNote] = []
         self._read_until_seconds = 0.0
+        self._tail = _tail(source, name)
         self.container = open_container(source, name)
         try:
             self.stream = _pick_stream(self.container, name)
@@ -63,6 +67,7 @@ class Pass:
             self.container.close()
             raise
         self.codec = self.stream.codec_context
+        self.codec_name = self.codec.codec.canonical_name  # "av1", whichever library decodes it
         self.codec.thread_count = threads
         self.codec.thread_type = "NONE" if threads == 1 else "AUTO"
         self.format_name = self.container.format.name.split(",")[0]
@@ -136,12 +141,24 @@ class Pass:
         return self.format_name == "avi" and self.codec.has_b_frames
 
     def lacks_its_end(self) -> bool:
-        """Whether the header promises clearly more than was read; ask after the last packet."""
-        promised = self.duration_seconds
-        if promised is None or self.format_name not in _HONEST_LENGTH:
+        """Whether more was promised than was read; ask after the last packet.
+
+        The header's length, where the format states one, has to be missed by a quarter of a
+        second and 2 %: lengths are rounded and include the odd frame. Streams without a header
+        show a cut by their form: a GIF ends with a semicolon, a transport stream is made of
+        packets of one size.
+        """
+        if self.format_name == "gif":
+            return not self._tail.rstrip(b"\0").endswith(b";")
+        if self.format_name == "mpegts":
+            return all(self.container.size % size for size in _TRANSPORT_PACKET_BYTES)
+        if self.format_name not in _HONEST_LENGTH:
             return False
+        promised = self.duration_seconds or 0.0
+        if self.format_name == "avi" and self.fps:  # FFmpeg corrects the duration, not the count
+            promised = max(promised, self.stream.frames / self.fps)
         missing = promised - self._read_until_seconds
-        return missing > max(0.5, 0.02 * self._read_until_seconds)
+        return missing > max(0.25, 0.02 * self._read_until_seconds)
 
     def start_at_key(self, index: FrameIndex, wanted: KeyPoint) -> bool:
         """Seek so that the next frame is a key frame at or before the wanted one."""
@@ -152,9 +169,9 @@ class Pass:
             self.container.seek(stamp, stream=self.stream, backward=True)
         except av.FFmpegError:
             return False
-        packet = next((p for p in self.packets() if p.is_keyframe), None)
-        landed = None if packet is None else index.find_key(packet.pts, packet.dts)
-        if packet is None or landed is None or landed.frame_index > wanted.frame_index:
+        known = ((p, index.find_key(p.pts, p.dts)) for p in self.packets() if p.is_keyframe)
+        packet, landed = next((pair for pair in known if pair[1] is not None), (None, None))
+        if landed is None or landed.frame_index > wanted.frame_index:
             return False
         self._frames = self._decode_all(packet)
         # Frames that are shown before their key frame belong to the group before: not wanted.
@@ -169,7 +186,10 @@ class Pass:
         packets = self.packets() if first is None else itertools.chain([first], self.packets())
         for packet in packets:
             self.notes.append(_note(packet))
-            if packet.size > 0:  # an empty packet would end the decoder's work
+            # An empty packet would end the decoder's work. One that the end of the file cut off
+            # gives rows of whatever was in memory; only transport streams mark doubt, not loss.
+            cut_off = packet.is_corrupt and self.format_name != "mpegts"
+            if packet.size > 0 and not cut_off:
                 yield from self._decode(packet)
         yield from self._decode(None)
 
@@ -231,6 +251,15 @@ class Converter:
             strides=(plane.line_size, depth, 1),
         )
         out_HW3[...] = self._orientation.apply(over_white(pixels) if depth == 4 else pixels)
+
+
+def _tail(source: str | bytes, name: str) -> bytes:
+    """The last bytes of a file."""
+    if isinstance(source, bytes):
+        return source[-64:]
+    with Path(name).open("rb") as file:
+        file.seek(-min(64, file.seek(0, io.SEEK_END)), io.SEEK_END)
+        return file.read()
 
 
 def _note(packet: Packet) -> PacketNote:
@@ -296,3 +325,24 @@ def _orientation(frame: VideoFrame) -> Orientation:
         if data.type == SideDataType.DISPLAYMATRIX:
             return Orientation.from_display_matrix(struct.unpack("=9i", bytes(data)[:36]))
     return Orientation()
+
+
+_USUAL_DECODERS = ("h264", "hevc", "av1", "vp9", "vp8", "mpeg4", "mpeg2video", "mjpeg", "gif")
+_USUAL_ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "mpeg4")
+
+
+def codecs() -> dict[str, Any]:
+    """What this FFmpeg can do: its library's version, and which of the usual codecs it has."""
+
+    def has(name: str, mode: Literal["r", "w"]) -> bool:
+        try:
+            av.Codec(name, mode)
+        except (ValueError, av.FFmpegError):
+            return False
+        return True
+
+    return {
+        "libavcodec": ".".join(str(number) for number in av.library_versions["libavcodec"]),
+        "decoders": [name for name in _USUAL_DECODERS if has(name, "r")],
+        "encoders": [name for name in _USUAL_ENCODERS if has(name, "w")],
+    }
