@@ -86,6 +86,7 @@ class ClipLoader:
                 self._batches,
                 sampler=sampler,  # its "indices" are batches of keys: hence no batch_size
                 batch_size=None,
+                collate_fn=_as_made,  # type: ignore[arg-type] # typed for lists only
                 num_workers=num_workers,
                 prefetch_factor=prefetch_batches,
                 persistent_workers=True,
@@ -176,6 +177,11 @@ def make_loader(
         prefetch_batches: How many finished batches may wait, for each worker.
     """
     return ClipLoader(dataset, sampler, num_workers=num_workers, prefetch_batches=prefetch_batches)
+
+
+def _as_made(made: _Made) -> _Made:
+    """Instead of torch's conversion, which takes a batch apart."""
+    return made
 
 
 def _start_worker(_worker: int) -> None:

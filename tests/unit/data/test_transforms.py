@@ -159,8 +159,9 @@ def test_one_draw_per_clip_the_same_for_all_frames(config):
 
 def test_colour_statistics_are_the_clips_not_each_frames():
     # A dark and a bright frame that share one patch: the patch must stay the same in both.
-    frames = torch.stack([torch.full((3, 8, 8), 20), torch.full((3, 8, 8), 200)]).to(torch.uint8)
-    frames[:, :, :2, :2] = 90
+    ramp = (torch.arange(1024) // 16).reshape(32, 32).expand(3, 32, 32)
+    frames = torch.stack([20 + ramp, 150 + ramp]).to(torch.uint8)
+    frames[:, :, :3, :3] = 90
     changed = 0
     for operation in augment._OPERATIONS[6:]:
         out = operation(frames, 0.5, 1.0, [0, 0, 0])
