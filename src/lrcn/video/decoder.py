@@ -13,7 +13,7 @@ import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import av
 import numpy as np
@@ -105,6 +105,8 @@ class Pass:
             except av.FFmpegError:
                 self.damaged = True
                 faults += 1
+            except IndexError:  # PyAV's flush at the end trips over streams that appeared late
+                return
             else:
                 return
 

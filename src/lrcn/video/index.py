@@ -221,7 +221,8 @@ def _pair_keys(
 ) -> list[KeyPoint]:
     """Which key packet gives which key frame: by time, or one by one where times do not tell."""
     key_frames = [i for i, frame in enumerate(frames) if frame.is_key]
-    key_packets = [packet for packet in packets if packet.is_key]
+    # AVI indices may call the empty packet beside a packed B-frame a key frame.
+    key_packets = [p for p in packets if p.is_key and p.size >= _SMALLEST_MPEG4_FRAME_BYTES]
     if by_pts:
         place = {frames[i].pts: i for i in key_frames}
         return sorted(

@@ -100,7 +100,7 @@ class VideoReader:
             width=self._converter.width,
             fps=self._cursor.fps,
             duration_seconds=self._cursor.duration_seconds,
-            codec=self._cursor.codec.name,
+            codec=self._cursor.codec_name,
             container=self._cursor.format_name,
         )
 
@@ -249,7 +249,8 @@ class VideoReader:
             run = self._cursor = self._start_before(index, key_number)
         while True:
             place, frame = run.position, run.advance()
-            if frame is None or not index.agrees(place, frame.pts):
+            doubtful = run.damaged and not index.is_exact
+            if frame is None or doubtful or not index.agrees(place, frame.pts):
                 self.close()
                 raise _IndexContradictedError
             if place == frame_index:
@@ -291,7 +292,7 @@ class VideoReader:
                 if whole:
                     self._index = index_from_packets(
                         packets,
-                        codec=run.codec.name,
+                        codec=run.codec_name,
                         clock=self._new_clock(run),
                         can_seek=run.can_seek,
                     )
