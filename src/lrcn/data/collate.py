@@ -53,15 +53,17 @@ def mixup_batch(batch: ClipBatch, alpha: float, generator: torch.Generator) -> C
     Args:
         batch: Frames or features.
         alpha: The share kept is drawn from Beta(alpha, alpha), one for each clip; 0 mixes nothing.
-        generator: Source of the shares and the partners.
+        generator: Source of the shares and the partners, on the CPU.
 
     Returns:
         A batch with float32 frames 0...255 (or features), and targets mixed in the same shares.
     """
     if alpha <= 0 or len(batch) < 2:
         return batch
-    partners_B = torch.randperm(len(batch), generator=generator)
-    share_BT = _beta(alpha, len(batch), generator)[:, None].expand(batch.valid_mask_BT.shape)
+    device = batch.valid_mask_BT.device
+    partners_B = torch.randperm(len(batch), generator=generator).to(device)
+    share_B = _beta(alpha, len(batch), generator).to(device)
+    share_BT = share_B[:, None].expand(batch.valid_mask_BT.shape)
     share_BT = share_BT.masked_fill(~_both_valid(batch, partners_B), 1.0)
     return _mix(batch, partners_B, share_BT)
 
@@ -74,7 +76,7 @@ def cutmix_batch(batch: ClipBatch, alpha: float, generator: torch.Generator) -> 
     Args:
         batch: Frames.
         alpha: The share of the area kept is drawn from Beta(alpha, alpha); 0 cuts nothing.
-        generator: Source of the shares, the places and the partners.
+        generator: Source of the shares, the places and the partners, on the CPU.
 
     Returns:
         A batch with frames of the same dtype and targets mixed by area.
@@ -86,12 +88,13 @@ def cutmix_batch(batch: ClipBatch, alpha: float, generator: torch.Generator) -> 
         return batch
     if batch.frames_BTCHW is None:
         raise ValueError("CutMix needs pixels, and this batch holds features; use mixup instead.")
-    partners_B = torch.randperm(len(batch), generator=generator)
+    device = batch.valid_mask_BT.device
+    partners_B = torch.randperm(len(batch), generator=generator).to(device)
     both_BT = _both_valid(batch, partners_B)
     shares_B = _beta(alpha, len(batch), generator)
     height, width = batch.frames_BTCHW.shape[3:]
     frames_BTCHW = batch.frames_BTCHW.clone()
-    share_BT = torch.ones(batch.valid_mask_BT.shape)
+    share_BT = torch.ones(batch.valid_mask_BT.shape, device=device)
     for row, partner in enumerate(partners_B.tolist()):
         side = float((1 - shares_B[row]).sqrt())
         tall, wide = round(height * side), round(width * side)
