@@ -1,6 +1,8 @@
 """`python -m lrcn` is `lrcn`."""
 
+import sys
+
 from lrcn.cli.main import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

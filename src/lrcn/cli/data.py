@@ -1,0 +1,172 @@
+"""`lrcn data make|check|split`: data sets rendered, inspected, divided."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+from lrcn.cli.options import DEFAULTS, ComputeOptions
+from lrcn.cli.output import (
+    print_json,
+    print_line,
+    print_table,
+    refuse_existing_file,
+    report_skipped,
+    say,
+    watcher,
+)
+from lrcn.cli.parser import option
+
+GroupBy = Literal["column", "folder", "pattern", "file"]
+
+
+def data_check(
+    data: Path,
+    /,
+    *,
+    out: Path | None = None,
+    layout: str | None = None,
+    fold: int | None = None,
+    videos_root: Path | None = None,
+    group_by: GroupBy | None = None,
+    group_pattern: str | None = None,
+    overwrite: bool = False,
+    as_json: Annotated[bool, option("--json")] = False,
+    compute: ComputeOptions = DEFAULTS,
+) -> int:
+    """Read every file of a data set from end to end and say what is there and what is wrong.
+
+    Lists unreadable, truncated, absent, duplicate and mislabelled-looking files, lengths, rates,
+    class balance and leaks between the parts. Exit code 1 when a clean list would leave
+    something out.
+
+    Args:
+        data: Folder or list file with labelled videos.
+        out: Clean list to write (CSV): DATA without what cannot be used.
+        layout: Name of the data's layout; default: recognised.
+        fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
+        videos_root: Where the listed files lie, when not beside the list.
+        group_by: How sources are told: column, folder, pattern, or file (every file for itself).
+        group_pattern: Regular expression on paths; its brackets are the source.
+        overwrite: Replace the file named by --out.
+        as_json: Print one JSON document.
+        compute: Options of every command that computes.
+    """
+    if out is not None:
+        refuse_existing_file(out, overwrite=overwrite)
+    compute.start()
+    from lrcn.data.inspect import inspect
+
+    with watcher("reading", quiet=compute.quiet) as watch:
+        found = inspect(
+            data,
+            threads=compute.threads or 0,
+            progress=(lambda done, total: watch(done, total, "")) if watch else None,
+            layout=layout,
+            fold=fold,
+            videos_root=videos_root,
+            group_by=group_by,
+            group_pattern=group_pattern,
+        )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_line(str(found))
+    if out is not None:
+        number = found.clean_list(out)
+        say(f"clean list of {number} items: {out}", quiet=compute.quiet)
+    return 1 if found.left_out() or found.video_list.skipped else 0
+
+
+def data_split(
+    data: Path,
+    /,
+    *,
+    out: Path,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    layout: str | None = None,
+    fold: int | None = None,
+    videos_root: Path | None = None,
+    missing: Literal["error", "skip"] = "error",
+    group_by: GroupBy | None = None,
+    group_pattern: str | None = None,
+    allow_leaks: bool = False,
+    overwrite: bool = False,
+    as_json: Annotated[bool, option("--json")] = False,
+    compute: ComputeOptions = DEFAULTS,
+) -> int:
+    """Divide a data set into train, val and test, and write the division to a list file.
+
+    Clips of one source stay together: by column, folder or file name. The list file is itself
+    DATA: `lrcn train --data FILE` uses its train and val, `lrcn evaluate` its test. Parts that
+    the data set has already are kept; the same --seed gives the same division.
+
+    Args:
+        data: Folder or list file with labelled videos.
+        out: List file to write (CSV).
+        val_fraction: Part of each class for validation.
+        test_fraction: Part of each class for testing; 0 for none.
+        layout: Name of the data's layout; default: recognised.
+        fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
+        videos_root: Where the listed files lie, when not beside the list.
+        missing: What happens when a listed file is absent.
+        group_by: How sources are told: column, folder, pattern, or file (every file for itself).
+        group_pattern: Regular expression on paths; its brackets are the source.
+        allow_leaks: Write the division although sources stand on two sides.
+        overwrite: Replace the file.
+        as_json: Print one JSON document.
+        compute: Options of every command that computes.
+    """
+    refuse_existing_file(out, overwrite=overwrite)
+    from lrcn.data.datasets import read_dataset
+    from lrcn.data.leaks import refuse_leaks
+    from lrcn.data.split import divide
+    from lrcn.data.split_file import save_division
+
+    videos = read_dataset(
+        data,
+        layout=layout,
+        fold=fold,
+        videos_root=videos_root,
+        missing=missing,
+        group_by=group_by,
+        group_pattern=group_pattern,
+    )
+    division = divide(
+        videos,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        seed=compute.seed_or_zero,
+    )
+    parts = {str(name): part for name, part in division.parts.items()}
+    leaks = refuse_leaks(parts, allow_leaks=allow_leaks)
+    save_division(division, out)
+    warnings = [*division.warnings, *(f"leak allowed: {leak}" for _, _, leak in leaks)]
+    for warning in (*videos.notes, *warnings):
+        say(f"note: {warning}", quiet=compute.quiet)
+    counts = {
+        name: Counter(c for item in part.items for c in item.class_names)
+        for name, part in parts.items()
+    }
+    if as_json:
+        print_json(
+            {
+                "out": out,
+                "split": division.how,
+                "grouping": videos.grouping,
+                "num_videos": {name: len(part) for name, part in parts.items()},
+                "per_class": counts,
+                "warnings": warnings,
+                "skipped": [{"path": s.path, "reason": s.reason} for s in videos.skipped],
+            }
+        )
+    else:
+        grouping = f" ({videos.grouping})" if videos.grouping else ""
+        print_line(f"split: {division.how}{grouping}, written to {out}")
+        rows = [(name, *(counts[part][name] for part in parts)) for name in videos.class_names]
+        print_table(
+            ("class", *parts), [*rows, ("all videos", *(len(part) for part in parts.values()))]
+        )
+    return report_skipped(videos.skipped, quiet=compute.quiet)

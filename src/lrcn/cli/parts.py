@@ -1,0 +1,157 @@
+"""Which part of DATA a model may be measured on: what it has not seen.
+
+The order: what `--split` asks for; DATA's own test part; of the data that the run was trained
+on, the part that it held out; everything.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lrcn.errors import DataError
+from lrcn.structures import Split, VideoItem, VideoList
+
+if TYPE_CHECKING:
+    from lrcn.evaluate.protocol import DataChoice
+    from lrcn.train.config import Experiment
+
+Part = Literal["train", "val", "test", "all"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run folder tells of its training: its settings and who was trained on."""
+
+    folder: Path
+    experiment: Experiment
+    division: VideoList | None
+    """All videos of the run with their part; None where the run has not got that far."""
+
+
+def find_run(model: Path) -> Run | None:
+    """The run that MODEL is, or lies in; None for a model folder on its own."""
+    from lrcn.data.datasets import read_dataset
+    from lrcn.train.run import EXPERIMENT_NAME, SPLIT_NAME, load_experiment
+
+    for folder in (model, model.parent):
+        if (folder / EXPERIMENT_NAME).is_file():
+            split = folder / SPLIT_NAME
+            division = None
+            if split.is_file():
+                division = read_dataset(split, layout="csv", missing="skip", min_classes=1)
+            return Run(folder=folder, experiment=load_experiment(folder), division=division)
+    return None
+
+
+def choose_part(
+    videos: VideoList, run: Run | None, *, split: Part | None, allow_leaks: bool
+) -> tuple[VideoList, DataChoice]:
+    """The videos to measure on, and how they were chosen.
+
+    Args:
+        videos: DATA as read.
+        run: Where the model comes from, if known.
+        split: What was asked for; None for the rule above.
+        allow_leaks: Measure although training videos are among them; the results say so.
+
+    Raises:
+        DataError: the part that was asked for does not exist.
+        LeakError: training videos, or videos of their groups, are among those chosen.
+    """
+    from lrcn.data.datasets import with_items
+    from lrcn.data.split import select_for_evaluation
+    from lrcn.evaluate.protocol import DataChoice
+
+    parts = _parts_of_run(videos, run)
+    if split == "all":
+        chosen, name, how = videos, "all", "everything"
+    elif split is None and parts and not any(i.split == "test" for i in videos.items):
+        held_out = [i for i in videos.items if parts.get(_identity(i)) not in ("train", None)]
+        if not held_out:
+            raise DataError(
+                f"all {len(videos)} videos of {videos.source} were trained on by {_name(run)}."
+                " Give other data, or measure on them knowingly with --split train"
+            )
+        chosen, name, how = with_items(videos, held_out), "val", "held out by the run"
+    else:
+        marked = _with_run_parts(videos, parts)
+        chosen, name = select_for_evaluation(marked, None if split in (None, "all") else split)
+        how = _how(videos, name, parts)
+    warnings = _leaks(chosen, run, knowingly=split in ("train", "all"), allow_leaks=allow_leaks)
+    choice = DataChoice(split=name, how=how, warnings=warnings, allow_leaks=allow_leaks)
+    return chosen, choice
+
+
+_Key = tuple[str, str, float | None, float | None]
+"""File, id within it (feature files hold many), interval."""
+
+
+def _identity(item: VideoItem) -> _Key:
+    from lrcn.data.twins import identity
+
+    path, inside = identity(item)
+    return os.path.realpath(path), inside, item.start_seconds, item.end_seconds
+
+
+def _parts_of_run(videos: VideoList, run: Run | None) -> dict[_Key, Split | None]:
+    """The part in which the run had each of these videos; empty when it trained on none."""
+    if run is None or run.division is None:
+        return {}
+    parts = {_identity(item): item.split for item in run.division.items}
+    shared = {key: parts[key] for key in map(_identity, videos.items) if key in parts}
+    if "train" not in shared.values():
+        return {}
+    return shared
+
+
+def _with_run_parts(videos: VideoList, parts: dict[_Key, Split | None]) -> VideoList:
+    """Videos whose data name no part get the one that the run gave them."""
+    if not parts or any(item.split for item in videos.items):
+        return videos
+    items = tuple(replace(i, split=parts.get(_identity(i))) for i in videos.items)
+    return replace(videos, items=items)
+
+
+def _how(
+    videos: VideoList,
+    name: str,
+    parts: dict[_Key, Split | None],
+) -> str:
+    if name == "all":
+        return "everything"
+    if videos.official_split:
+        return "official"
+    if any(item.split for item in videos.items):
+        return "folders" if videos.layout == "folder" else "column"
+    return "held out by the run" if parts else "everything"
+
+
+def _leaks(
+    chosen: VideoList, run: Run | None, *, knowingly: bool, allow_leaks: bool
+) -> tuple[str, ...]:
+    """Warnings about what was trained on too; refused unless asked for."""
+    from lrcn.data.datasets import with_items
+    from lrcn.data.leaks import refuse_leaks
+
+    if run is None or run.division is None:
+        return ()
+    trained = [item for item in run.division.items if item.split == "train"]
+    if not trained:
+        return ()
+    found = refuse_leaks(
+        {"training": with_items(run.division, trained), "evaluation": chosen},
+        allow_leaks=allow_leaks or knowingly,
+    )
+    if not found:
+        return ()
+    why = "--allow-leaks" if allow_leaks else "as asked for by --split"
+    return (
+        f"leaks: {len(found)} groups or files were trained on too ({why}), first: {found[0][2]}",
+    )
+
+
+def _name(run: Run | None) -> str:
+    return "the model" if run is None else str(run.folder)

@@ -1,0 +1,1 @@
+"""`lrcn predict`: what happens in these videos."""

@@ -1,0 +1,138 @@
+"""From recipe, YAML file, flags and dotted settings to one resolved experiment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lrcn.cli.parser import UsageError
+
+if TYPE_CHECKING:
+    from lrcn.settings import Setting
+    from lrcn.train.config import Experiment
+
+
+def resolve(
+    base: Experiment,
+    config: Mapping[str, Any] | None,
+    flags: Mapping[str, Any],
+    dotted: Mapping[str, str | None],
+) -> Experiment:
+    """Apply a YAML tree, then flags, then dotted settings; the later wins.
+
+    Args:
+        base: From a recipe, or found out from the data.
+        config: The content of a `--config` file: any part of an experiment's tree.
+        flags: Dotted key → value, for the flags that were given.
+        dotted: Dotted key → text as typed; None for a switch without a value.
+
+    Raises:
+        ConfigError: naming every unknown key and wrong value of one source at once.
+    """
+    from lrcn.settings import override
+
+    experiment = override(base, config) if config else base
+    changes = {key: _switch(key, value) for key, value in dotted.items()}
+    return override(experiment, {**flags, **changes})
+
+
+def _switch(key: str, value: str | None) -> str:
+    """A setting without a value turns a switch on; other settings need a value."""
+    if value is not None:
+        return value
+    kinds = {setting.key: setting.type_name for setting in all_settings()}
+    if kinds.get(key, "true|false").startswith("true|false"):
+        return "true"
+    raise UsageError(f"setting --{key} needs a value: {kinds[key]}. See `lrcn train --help`")
+
+
+def is_complete(config: Mapping[str, Any]) -> bool:
+    """Whether a tree names every setting, as the experiment.yaml of a run does."""
+
+    def has(node: Any, parts: list[str]) -> bool:
+        for part in parts:
+            if not isinstance(node, Mapping) or part not in node:
+                return False
+            node = node[part]
+        return True
+
+    return all(has(config, setting.key.split(".")) for setting in all_settings())
+
+
+def all_settings() -> list[Setting]:
+    """Every setting of an experiment that has a dotted name."""
+    from lrcn.settings import describe
+    from lrcn.train.config import Experiment
+
+    return describe(Experiment)
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """The whole experiment, as it is written into the run folder."""
+    import yaml
+
+    from lrcn.settings import to_dict
+
+    return yaml.safe_dump(to_dict(experiment), sort_keys=False, allow_unicode=True)
+
+
+def flag_of(setting: Setting) -> str:
+    """How a setting is written on the command line: dots, and dashes for underscores."""
+    return "--" + setting.key.replace("_", "-")
+
+
+def suggest(option: str) -> str | None:
+    """The dotted flag whose last part is the option: `--hidden-size` for `--model.hidden-size`."""
+    wanted = option.removeprefix("--").replace("-", "_")
+    found = [s for s in all_settings() if "." in s.key and s.key.rpartition(".")[2] == wanted]
+    return flag_of(found[0]) if found else None
+
+
+def show_default(setting: Setting) -> str:
+    """The default as it would be typed."""
+    value = setting.default
+    if isinstance(value, tuple | list):
+        return ",".join(str(v) for v in value) or "empty"
+    return {None: "none", True: "true", False: "false", "": "empty"}.get(value, str(value))
+
+
+def by_part(settings: list[Setting]) -> list[tuple[str, list[Setting]]]:
+    """Settings grouped by what they belong to: "dataset", "dataset.sampling", "train", ..."""
+    dotted = [setting for setting in settings if "." in setting.key]
+    dotted.sort(key=lambda s: s.key.rpartition(".")[0])
+    return [(part, list(g)) for part, g in groupby(dotted, lambda s: s.key.rpartition(".")[0])]
+
+
+def print_settings() -> None:
+    """The dotted settings with type, default and help, on stdout."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, highlight=False)
+    console.print(
+        "\nSettings: every one can stand in a YAML file (--config) or on the command line,"
+        " with dashes or underscores.\n"
+    )
+    for part, settings in by_part(all_settings()):
+        console.print(Text(part, style="bold"))
+        for setting in settings:
+            head = Text.assemble((flag_of(setting), "cyan"), f" {setting.type_name}")
+            head.append(f"  [default: {show_default(setting)}]", style="dim")
+            console.print(Padding(head, (0, 0, 0, 2)))
+            console.print(Padding(Text(setting.help), (0, 0, 0, 6)))
+        console.print()
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """The tree in a YAML file.
+
+    Raises:
+        ConfigError: it is absent, no YAML, or holds something else than settings by name.
+    """
+    from lrcn.train.run import read_yaml
+
+    return read_yaml(path)

@@ -1,0 +1,159 @@
+"""`lrcn train`: from labelled videos to a run folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from lrcn.cli.options import DEFAULTS, ComputeOptions
+from lrcn.cli.output import print_json, print_line, report_skipped
+from lrcn.cli.parser import UsageError, hidden_from_parser, option
+from lrcn.cli.settings import read_config, resolve, to_yaml
+
+if TYPE_CHECKING:
+    from lrcn.train.config import Experiment
+    from lrcn.train.session import TrainSummary
+
+
+def train(
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    recipe: str | None = None,
+    config: Path | None = None,
+    init: str | None = None,
+    finetune: bool = False,
+    backbone: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    clip_length: int | None = None,
+    layout: str | None = None,
+    fold: int | None = None,
+    val_data: Path | None = None,
+    missing: Literal["error", "skip"] | None = None,
+    allow_leaks: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    print_config: bool = False,
+    as_json: Annotated[bool, option("--json")] = False,
+    compute: ComputeOptions = DEFAULTS,
+    settings: Annotated[Mapping[str, str | None], hidden_from_parser],
+) -> int:
+    """Train a model on labelled videos.
+
+    DATA alone is enough: the layout is recognised, a part of the groups is held out, the
+    pretrained backbone stays frozen and its features are cached. The run folder then holds the
+    resolved experiment, log, split and the models `best` and `last`.
+
+    Args:
+        data: Folder or list file with the labelled videos.
+        out: Run folder to make.
+        recipe: Start from a recipe of `lrcn recipes` instead of the default.
+        config: YAML file with any part of the settings; RUN/experiment.yaml repeats a run.
+        init: Model or run folder to start from, also with other classes.
+        finetune: After the frozen stage go on end to end through the CNN.
+        backbone: Name of the CNN, for example efficientnet_lite0, small, timm/resnet18.
+        epochs: Passes over the training videos (with --finetune: of the frozen stage).
+        batch_size: Clips per update.
+        lr: Learning rate of the recurrent part and the classifier.
+        clip_length: Frames per clip.
+        layout: Name of the data's layout; default: recognised.
+        fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
+        val_data: Folder or list for validation; default: the data's own, or a part of train.
+        missing: What happens when a listed file is absent or unreadable.
+        allow_leaks: Go on although a group or a file stands on both sides of the split.
+        resume: Continue the run in --out; nothing else need be given.
+        overwrite: Replace the run in --out.
+        print_config: Print the resolved experiment as YAML and stop.
+        as_json: Print the results as one JSON document.
+        compute: Options of every command that computes.
+        settings: Dotted settings, taken out before parsing.
+    """
+    flags: dict[str, Any] = {
+        "dataset.data": data,
+        "dataset.layout": layout,
+        "dataset.fold": fold,
+        "dataset.val_data": val_data,
+        "dataset.missing": missing,
+        "dataset.allow_leaks": allow_leaks or None,
+        "dataset.sampling.clip_length": clip_length,
+        "model.backbone": backbone,
+        "train.epochs": epochs,
+        "train.batch_size": batch_size,
+        "train.lr": lr,
+        "train.seed": compute.seed,
+        "train.precision": None if compute.precision == "auto" else compute.precision,
+        "init": init,
+    }
+    given = {k: str(v) if isinstance(v, Path) else v for k, v in flags.items() if v is not None}
+    base = _base(out, recipe=recipe, config=config, resume=resume)
+    experiment = resolve(base, read_config(config) if config else None, given, settings)
+    if finetune:
+        from lrcn.recipes.auto import with_finetuning
+
+        experiment = with_finetuning(experiment)
+    if not experiment.dataset.data:
+        raise UsageError(
+            "--data is missing: give a folder or a list file with labelled videos."
+            " `lrcn data make motion DATA` makes one to try with"
+        )
+    if print_config:
+        sys.stdout.write(to_yaml(experiment))
+        return 0
+    if out is None:
+        raise UsageError("--out is missing: give the run folder to make")
+    from lrcn.train.session import train as run_training
+
+    summary = run_training(
+        experiment,
+        out,
+        resume=resume,
+        overwrite=overwrite,
+        device=compute.device,
+        threads=compute.threads,
+        quiet=compute.quiet,
+        command_line=sys.argv,
+    )
+    if os.environ.get("RANK", "0") != "0":
+        return 0  # one of several processes: the first one speaks for all
+    _show(summary, as_json=as_json)
+    return report_skipped(summary.skipped, quiet=compute.quiet)
+
+
+def _base(out: Path | None, *, recipe: str | None, config: Path | None, resume: bool) -> Experiment:
+    """What the settings are applied to: the run to be continued, a recipe, or the default."""
+    from lrcn.train.run import EXPERIMENT_NAME, load_experiment
+
+    if resume and recipe is None and config is None:
+        if out is None:
+            raise UsageError("--out is missing: name the run folder to continue")
+        if (out / EXPERIMENT_NAME).is_file():
+            return load_experiment(out)
+    from lrcn import recipes
+
+    return recipes.get("auto" if recipe is None else recipe)
+
+
+def _show(summary: TrainSummary, *, as_json: bool) -> None:
+    """The validation score and where everything is."""
+    found = {f.name: getattr(summary, f.name) for f in fields(summary)}
+    found["skipped"] = [{"path": s.path, "reason": s.reason} for s in summary.skipped]
+    if as_json:
+        print_json(found)
+        return
+    run = summary.run_dir
+    print_line(f"run                 {run}")
+    print_line(f"trained             {summary.epochs} epochs, {summary.steps} steps")
+    if summary.val_accuracy_top1 is not None:
+        print_line(
+            f"val_accuracy_top1   {summary.val_accuracy_top1:.4f}"
+            f"   ({summary.num_val} videos, {summary.split}; epoch {summary.best_epoch})"
+        )
+    print_line(
+        f"next                lrcn evaluate {run}; lrcn report {run}; lrcn predict {run} VIDEO"
+    )
