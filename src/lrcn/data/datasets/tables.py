@@ -220,7 +220,8 @@ def _header_delimiter(line: str, columns: Mapping[str, str]) -> str | None:
 
 def _split_lines(path: Path, lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
     """(line number, cells) of every row, each as long as the first."""
-    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, strict=True)
+    text = io.StringIO("\n".join(line.strip(" ") for line in lines))
+    reader = csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=True)
     rows: list[tuple[int, list[str]]] = []
     start = 1
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,17 +122,18 @@ class Finder:
                 return None
             folder = folder / below
         names = self._names(folder)
-        for wanted in _candidates(parts[-1]):
-            if _fold(wanted) in names:
-                return folder / names[_fold(wanted)]
-        return None
+        return next((folder / names[n] for n in _forms(parts[-1]) if n in names), None)
 
     def _names(self, folder: Path) -> dict[str, str]:
-        """Names in a folder by their folded form; read once."""
+        """Names in a folder by their folded form, with and without extension; read once."""
         key = str(folder)
         if key not in self._listed:
-            paths = visible(folder) if folder.is_dir() else []
-            self._listed[key] = {_fold(p.name): p.name for p in paths}
+            names = [path.name for path in visible(folder)] if folder.is_dir() else []
+            names.sort(key=lambda name: Path(name).suffix.lower() in FEATURE_EXTENSIONS)
+            known = {_fold(name): name for name in reversed(names)}
+            for name in names:
+                known.setdefault(_fold(strip_media_extension(name)), name)
+            self._listed[key] = known
         return self._listed[key]
 
 
@@ -142,9 +142,6 @@ def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _candidates(name: str) -> Iterator[str]:
-    stem = strip_media_extension(name)
-    yield name
-    yield stem
-    for extension in MEDIA_EXTENSIONS:
-        yield stem + extension
+def _forms(name: str) -> tuple[str, str]:
+    """The name as it is, and without its media extension."""
+    return _fold(name), _fold(strip_media_extension(name))
