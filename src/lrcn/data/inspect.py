@@ -173,7 +173,7 @@ def inspect(
         videos = read_dataset(data, **{"missing": "skip", "min_classes": 1, **reading})
     reports = _scan(videos, threads or os.cpu_count() or 1, progress)
     duplicates = [[videos.items[i] for i in places] for places in find_twins(videos.items)]
-    look_alikes = find_look_alikes(videos.items, reports)
+    look_alikes = find_look_alikes(videos.items, reports, duplicates)
     return Inspection(
         video_list=videos,
         reports=reports,

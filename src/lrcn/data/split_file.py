@@ -7,6 +7,7 @@ that were divided, and of the lines. Given as DATA it is an ordinary list with a
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -117,7 +118,8 @@ def write_list(rows: Sequence[dict[str, str]], path: Path, first_line: str) -> N
         beside.write_text(text.getvalue(), encoding="utf-8", newline="")
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}. Choose a place that you may "
             f"write to."

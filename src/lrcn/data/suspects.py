@@ -57,9 +57,15 @@ class LookAlike:
 
 
 def find_look_alikes(
-    items: Sequence[VideoItem], reports: Mapping[Identity, FileReport]
+    items: Sequence[VideoItem],
+    reports: Mapping[Identity, FileReport],
+    duplicates: Sequence[Sequence[VideoItem]],
 ) -> list[LookAlike]:
-    """Pairs of files that are not of one group (nor one file) and look alike."""
+    """Pairs of files that look alike and are not known to belong together.
+
+    Files of one group and files of equal content are.
+    """
+    equal = {frozenset((a.path, b.path)) for same in duplicates for a in same for b in same}
     one_each = list({identity(item): item for item in reversed(items)}.values())[::-1]
     one_each = [i for i in one_each if _informative(reports[identity(i)]) > 0]
     marks = [reports[identity(item)].fingerprint for item in one_each]
@@ -72,8 +78,10 @@ def find_look_alikes(
             apart = bits_apart(marks[i], marks[j])
             # One frame alone says little, unless the videos have no more.
             enough = len(apart) >= min(2, _informative(reports[identity(item)]))
-            same_group = item.group is not None and item.group == other.group
-            if enough and apart and sum(apart) / len(apart) <= _ALIKE_BITS and not same_group:
+            known = frozenset((item.path, other.path)) in equal or (
+                item.group is not None and item.group == other.group
+            )
+            if enough and apart and sum(apart) / len(apart) <= _ALIKE_BITS and not known:
                 pairs.append(
                     LookAlike(
                         first=item.path,
@@ -108,7 +116,6 @@ def find_suspects(
         for item in same[1:]
         if set(item.class_names) != set(same[0].class_names)
     ]
-    equal = {frozenset((a.path, b.path)) for same in duplicates for a in same for b in same}
     label_of = {item.path: _label(item) for item in items}
     found += [
         Suspect(
@@ -118,7 +125,7 @@ def find_suspects(
             f"labelled {label_of[pair.first]} ({pair.bits:.1f} of 64 bits apart)",
         )
         for pair in look_alikes
-        if not pair.same_class and frozenset((pair.first, pair.second)) not in equal
+        if not pair.same_class
     ]
     return [*found, *_by_name(items), *_by_interval(items, reports)]
 
