@@ -7,6 +7,7 @@ library sees them, and a lone `-` stands for a list of paths on stdin.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -210,4 +211,6 @@ def help_page(app: App, command: Sequence[str] = ()) -> None:
 
 def reference(app: App) -> str:
     """All commands with their options, as Markdown."""
-    return app.generate_docs(heading_level=1)
+    text = app.generate_docs(heading_level=1, usage_name="lrcn")
+    # The library names the module that this process was started with: no part of a usage.
+    return re.sub(r"^(lrcn[ \w]*) -m [\w.]+", r"\1", text, flags=re.MULTILINE)

@@ -11,7 +11,7 @@ from lrcn.cli.output import print_line, refuse_existing_file
 def report(
     run: Path,
     /,
-    *,
+    *others: Path,
     out: Path | None = None,
     overwrite: bool = False,
     compute: ComputeOptions = DEFAULTS,
@@ -21,7 +21,8 @@ def report(
     The file holds everything it shows: it can be mailed and opened without a network.
 
     Args:
-        run: Run folder with at least one evaluation in `results/`.
+        run: Run folder, best with an evaluation in its `results/`.
+        others: Further runs, shown beside it for comparison.
         out: File to write; default: RUN/report.html, which is always replaced.
         overwrite: Replace the file named by --out.
         compute: Options of every command that computes.
@@ -29,7 +30,9 @@ def report(
     if out is not None:
         refuse_existing_file(out, overwrite=overwrite)
     compute.start()
-    from lrcn.report import write_report
+    from lrcn.report.build import REPORT_NAME, build_report
+    from lrcn.report.run import load_run
 
-    print_line(str(write_report(run, out)))
+    runs = [load_run(folder) for folder in (*others, run)]
+    print_line(str(build_report(runs, out or run / REPORT_NAME)))
     return 0

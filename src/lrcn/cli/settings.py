@@ -96,7 +96,9 @@ def show_default(setting: Setting) -> str:
     value = setting.default
     if isinstance(value, tuple | list):
         return ",".join(str(v) for v in value) or "empty"
-    return {None: "none", True: "true", False: "false", "": "empty"}.get(value, str(value))
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return "empty" if value == "" else str(value)
 
 
 def by_part(settings: list[Setting]) -> list[tuple[str, list[Setting]]]:
