@@ -110,15 +110,15 @@ def resize_to(
 def crop_boxes(height: int, width: int, size_px: int, num_crops: int) -> tuple[Box, ...]:
     """The centre square, or the four corners and then the centre (before mirroring).
 
-    Offsets are rounded down: for 227 of 240 x 320 the centre starts at (6, 46), as in the
-    authors' LRCN_evaluate; the order is that of Caffe's `oversample`.
+    The centre is rounded as torchvision and timm do (half to even): for 227 of 240 x 320 it starts
+    at (6, 46), as in the authors' LRCN_evaluate; the order is that of Caffe's `oversample`.
 
     >>> crop_boxes(240, 320, 227, 1)
     (Box(top=6, left=46, height=227, width=227),)
     """
     down, right = height - size_px, width - size_px
     corners = [(0, 0), (0, right), (down, 0), (down, right)] if num_crops > 1 else []
-    places = [*corners, (down // 2, right // 2)]
+    places = [*corners, (round(down / 2), round(right / 2))]
     return tuple(Box(top, left, size_px, size_px) for top, left in places)
 
 
