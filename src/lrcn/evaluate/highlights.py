@@ -12,7 +12,7 @@ from lrcn.evaluate.results import Highlight, VideoResult
 
 NUM_KEPT = 6
 """Of the right ones, and of the wrong ones."""
-_NUM_FOLLOWED = 4
+_NUM_FOLLOWED = 3
 """Classes whose curves are kept, besides true ones."""
 
 

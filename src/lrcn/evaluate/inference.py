@@ -55,7 +55,6 @@ class Runner:
         precision: Precision = "auto",
         cache: FeatureCache | None = None,
         decode_threads: int = 1,
-        num_frames_hint: int | None = None,
     ) -> None:
         self.model = model.eval()
         self.protocol = protocol
@@ -69,7 +68,6 @@ class Runner:
                 model.backbone,
                 device=self.device,
                 precision=self.precision,
-                num_frames_hint=num_frames_hint,
                 batch_size=protocol.batch_size,
             )
 
@@ -98,21 +96,16 @@ class Runner:
         Raises:
             ModelError: the model gives NaN or infinity.
         """
-        features_VTD = features.features_VTD.to(self.device)
-        with torch.inference_mode():
-            if self.protocol.protocol == "whole_video":
-                probs_TK = whole_probs(self.model, features_VTD)
-                probs_K, step_probs_SK, num_clips = probs_TK.mean(dim=0), probs_TK, 1
-            else:
-                views = clip_probs(
-                    self.model,
-                    features_VTD,
-                    clip_length=self.protocol.clip_length,
-                    clip_stride=self.protocol.clip_stride,
-                )
-                probs_K, probs_TK = video_probs(views), frame_probs(views)
-                step_probs_SK = views.probs_VCTK[:, views.valid_mask_CT].flatten(0, 1)
-                num_clips = len(views.starts)
+        if self.protocol.protocol == "whole_video":
+            views = whole_probs(self.model, features.features_VTD)
+        else:
+            views = clip_probs(
+                self.model,
+                features.features_VTD,
+                clip_length=self.protocol.clip_length,
+                clip_stride=self.protocol.clip_stride,
+            )
+        probs_K = video_probs(views)
         if not bool(torch.isfinite(probs_K).all()):
             raise ModelError(
                 f"the model gives NaN or infinity for {features.video_id!r}; finite probabilities"
@@ -121,17 +114,16 @@ class Runner:
             )
         return Answer(
             probs_K=_array(probs_K),
-            probs_TK=_array(probs_TK),
-            step_probs_SK=_array(step_probs_SK),
+            probs_TK=_array(frame_probs(views)),
+            step_probs_SK=_array(views.probs_VCTK[:, views.vote_mask_CT].flatten(0, 1)),
             pts_seconds_T=_array(features.pts_seconds_T),
-            num_clips=num_clips,
+            num_clips=len(views.starts),
             truncated=features.truncated,
         )
 
     def carried(self, features: VideoFeatures) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Probabilities of every frame with the state carried through the video, and its times."""
-        with torch.inference_mode():
-            probs_TK = whole_probs(self.model, features.features_VTD.to(self.device))
+        probs_TK = frame_probs(whole_probs(self.model, features.features_VTD))
         return _array(probs_TK), _array(features.pts_seconds_T)
 
 
