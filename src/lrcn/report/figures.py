@@ -6,7 +6,6 @@ variables, so that the light, the dark and the printed page each have their own.
 
 from __future__ import annotations
 
-import html
 import io
 import itertools
 import re
@@ -18,6 +17,8 @@ import numpy as np
 
 from lrcn.evaluate.results import ClassResult, Highlight, VideoResult
 from lrcn.report.log import Curve
+from lrcn.report.markup import clean
+from lrcn.report.markup import text as escaped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,12 +79,14 @@ def _svg(figure: Figure, key: str, alt: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    # Its style sheet would hold for the whole page.
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r'\s(xmlns(:\w+)?|version)="[^"]*"', "", text)
     text = text.replace("xlink:href", "href")
     text = _ids.sub(rf"\g<1>{key}-", text)
     text = _fonts.sub(r"font: \1inherit", text)
     text = _colors.sub(lambda found: found[1] + _THEME.get(found[2], found[2]), text)
-    label = html.escape(alt)
+    label = escaped(alt)
     return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip()
 
 
@@ -148,11 +151,11 @@ def class_bars(models: Mapping[str, Sequence[ClassResult]], key: str) -> str:
             values = [c.recall or 0.0 for c in classes]
             axes.barh(
                 places, values, height=thick * 0.86, color=_SERIES[m % 6], alpha=0.85,
-                hatch=_HATCHES[m % 6], label=model,
+                hatch=_HATCHES[m % 6], label=_label(model),
             )  # fmt: skip
             for place, c in zip(places, classes, strict=True):
                 _class_number(axes, place, c)
-        axes.set_yticks(range(len(names)), names, color=_INK)
+        axes.set_yticks(range(len(names)), [_label(name) for name in names], color=_INK)
         axes.invert_yaxis()
         axes.set_ylim(len(names) - 0.45, -0.55)
         axes.set_xlim(0, 1.17)
@@ -202,7 +205,7 @@ def frame_curves(highlight: Highlight, truth: Sequence[str], key: str) -> str:
                 linestyle=_DASHES[place % 6],
                 color=_SERIES[place % 6],
                 lw=2.4 if true else 1.4,
-                label=f"{name} (truth)" if true else name,
+                label=_label(f"{name} (truth)" if true else name),
                 marker="o" if len(highlight.pts_seconds) == 1 else "",
             )
         axes.set_ylim(-0.03, 1.03)
@@ -280,6 +283,12 @@ def confusion_map(matrix: Sequence[Sequence[int]], key: str) -> str:
     right = float(np.trace(counts) / max(counts.sum(), 1))
     alt = f"Confusion matrix of {len(counts)} classes; {_share(right)} of videos on the diagonal"
     return _draw(paint, key, alt, width=7.5, height=7.5)
+
+
+def _label(name: str) -> str:
+    """A user's name as matplotlib takes it: in one line, and not hidden by a leading "_"."""
+    shown = " ".join(clean(name).split())
+    return f"\u200b{shown}" if shown.startswith("_") else shown
 
 
 def _percent(value: float, place: Any = None) -> str:

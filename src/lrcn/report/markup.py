@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from lrcn.evaluate.results import Interval
 
+_forbidden = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff]"
+)
+"""Control characters, halves of surrogate pairs, codes that stand for no character."""
+
+
+def clean(value: object) -> str:
+    """Anything as text, without the characters that HTML does not allow, escaped or not."""
+    return _forbidden.sub("�", str(value))
+
 
 def text(value: object) -> str:
     """Anything as text that is safe between tags and in quoted attributes."""
-    # Control characters are not allowed in HTML at all, escaped or not.
-    shown = "".join(c if c >= " " or c in "\n\t" else "�" for c in str(value))
-    shown = "".join("�" if 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 else c for c in shown)
-    return html.escape(shown, quote=True)
+    return html.escape(clean(value), quote=True)
 
 
 def section(key: str, title: str, *parts: str) -> str:
