@@ -69,7 +69,7 @@ class ActivityTask(Task):
         features_BTD = batch.features_BTD
         if features_BTD is None:
             assert batch.frames_BTCHW is not None
-            features_BTD = model.features(batch.frames_BTCHW)
+            features_BTD = _valid_features(model, batch.frames_BTCHW, batch.valid_mask_BT)
         logits_BTK, _ = model.unroll(
             features_BTD, valid_mask_BT=batch.valid_mask_BT, reset_mask_BT=batch.reset_mask_BT
         )
@@ -114,6 +114,22 @@ class ActivityTask(Task):
 
     def _weights(self, like: Tensor) -> Tensor | float:
         return 1.0 if self.class_weights_K is None else self.class_weights_K.to(like)
+
+
+def _valid_features(model: ActivityModel, frames_BTCHW: Tensor, valid_mask_BT: Tensor) -> Tensor:
+    """features_BTD, zero where padded: padding does not pass the CNN.
+
+    Otherwise batch statistics would see black frames. Without any valid frame one is taken all
+    the same, so that every process has the same gradients to exchange.
+    """
+    if bool(valid_mask_BT.all()):
+        return model.features(frames_BTCHW)
+    used_BT = valid_mask_BT.clone()
+    used_BT[0, 0] |= not bool(valid_mask_BT.any())
+    features_ND = model.features(frames_BTCHW[used_BT])
+    features_BTD = features_ND.new_zeros(*used_BT.shape, features_ND.shape[-1])
+    features_BTD[used_BT] = features_ND
+    return features_BTD
 
 
 def _count_correct(

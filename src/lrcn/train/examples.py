@@ -102,10 +102,10 @@ class Examples:
         """The batches of an epoch from `start_batch` on: this process's share of each."""
         assert self._loader is not None
         self._loader.set_epoch(epoch, start_batch)
-        yield from self._loader
-        for file in self._loader.skipped:
-            if file not in self.skipped:
-                self.skipped.append(file)
+        try:
+            yield from self._loader
+        finally:
+            self.skipped += [f for f in self._loader.skipped if f not in self.skipped]
 
     def validate(self, model: ActivityModel) -> Score | None:
         """Score the model on the held-out videos; None when there are none."""
@@ -197,7 +197,6 @@ class Examples:
             model.backbone,
             device=self.device,
             precision=choose_precision(self.experiment.train.precision, self.device, "inference"),
-            num_frames_hint=len(videos) * 150,
         )
         failed: list[SkippedFile] = []
         share = self._share(videos)

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from lrcn.checkpoint import ModelCard, SavedModel, save_model
-from lrcn.data.collate import mixup_batch
+from lrcn.data.collate import cutmix_batch, mixup_batch
 from lrcn.engine import Processes, autocast_train
 from lrcn.errors import LrcnError
 from lrcn.nn.backbone import freeze_batch_norm, set_trainable
@@ -176,10 +176,7 @@ class Trainer:
         progress, config = self.progress, self.experiment.train
         seed_step(config.seed, progress.step, self.processes.rank)
         batch = batch.to(self.device, non_blocking=True)
-        alpha = self.experiment.dataset.transform.mixup_alpha
-        if alpha > 0:
-            generator = torch.Generator().manual_seed(step_seed(config.seed, progress.step, 0))
-            batch = mixup_batch(batch, alpha, generator)
+        batch = self._mixed(batch)
         counts = torch.tensor(
             [float(self.task.count_steps(self.model, batch)), 0.0, 0.0, float(len(batch))],
             dtype=torch.float64,
@@ -205,6 +202,17 @@ class Trainer:
         if self.mean_weights is not None:
             self.mean_weights.update(self.model)
         self._count(totals, batch, norm)
+
+    def _mixed(self, batch: ClipBatch) -> ClipBatch:
+        """The batch with its clips mixed, where the transform says so."""
+        transform = self.experiment.dataset.transform
+        seed = step_seed(self.experiment.train.seed, self.progress.step, self.processes.rank + 1)
+        generator = torch.Generator().manual_seed(seed)
+        if transform.mixup_alpha > 0:
+            batch = mixup_batch(batch, transform.mixup_alpha, generator)
+        if transform.cutmix_alpha > 0 and batch.frames_BTCHW is not None:
+            batch = cutmix_batch(batch, transform.cutmix_alpha, generator)
+        return batch
 
     def _count(self, totals: Tensor, batch: ClipBatch, norm: Tensor | None) -> None:
         sums = self.progress.sums
