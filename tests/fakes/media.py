@@ -8,6 +8,7 @@ for what a reader should see. Everything is small: 40 frames of 96x72 pixels unl
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,13 @@ def synthetic_frames(
             for i in range(num_frames)
         ]
     )
+
+
+def real_clip() -> Path | None:
+    """A real clip of the shared data (UCF101), where it is at hand."""
+    root = Path(__file__).resolve().parents[2]
+    data = Path(os.environ.get("LRCN_TEST_DATA", root.parent / "shared" / "data"))
+    return next(iter(sorted(data.glob("ucf101-6/videos/HorseRace/*_g10_c02.avi"))), None)
 
 
 def make_base(folder: Path, real_clip: Path | None = None) -> Path:

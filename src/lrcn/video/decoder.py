@@ -7,6 +7,7 @@ RGB of decoded frames. PyAV keeps FFmpeg's log to itself unless a program asks f
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import stat
@@ -31,8 +32,17 @@ from lrcn.video.pixels import Orientation, Pixels, over_white
 if TYPE_CHECKING:
     Packet = av.Packet[Any]
 
-_NOT_VIDEO = frozenset({"tty", "hls", "dash", "concat", "concatf", "sdp", "rtsp", "imf", "lrc"})
-"""Formats that draw text as pictures, or lists that point to other files."""
+_REFUSED_FORMATS = frozenset(
+    {
+        *("hls", "applehttp", "dash", "concat", "imf", "sdp", "rtsp", "rtp", "sap"),
+        *("tty", "bin", "xbin", "adf", "idf", "lrc", "avisynth", "vapoursynth", "lavfi", "image2"),
+    }
+)
+"""Play lists that lead to other files and addresses (and wait for live ones to grow), text drawn
+as pictures, scripts, and file names as patterns: a text file is no video."""
+
+_TIMEOUT_SECONDS = 120.0
+"""After so long a single call to FFmpeg is given up."""
 
 _SEEKLESS = frozenset({"gif", "apng", "webp", "webp_anim", "mpeg", "mpegvideo", "h264", "hevc"})
 """Formats in which decoding always starts at the beginning: frames build on all earlier ones, or
@@ -294,7 +304,8 @@ def open_container(source: str | bytes, name: str) -> InputContainer:
     """
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else source
-        container = av.open(file, mode="r")
+        allowed = {"format_whitelist": _allowed_formats()}
+        container = av.open(file, mode="r", options=allowed, timeout=_TIMEOUT_SECONDS)
     except (av.FFmpegError, OSError, ValueError) as error:
         empty = not source if isinstance(source, bytes) else not Path(name).stat().st_size
         reason = "it is empty" if empty else str(getattr(error, "strerror", None) or error)
@@ -302,10 +313,12 @@ def open_container(source: str | bytes, name: str) -> InputContainer:
             f"{name}: cannot be read as a video ({reason}); "
             "expected a file that FFmpeg decodes, such as .mp4, .avi, .mkv, .webm or .gif"
         ) from error
-    if container.format.name in _NOT_VIDEO:
-        container.close()
-        raise MediaError(f"{name}: is a text file ({container.format.name}), not a video")
     return container
+
+
+@functools.cache
+def _allowed_formats() -> str:
+    return ",".join(sorted(av.formats_available - _REFUSED_FORMATS))
 
 
 def _pick_stream(container: InputContainer, name: str) -> VideoStream:
