@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -126,7 +124,7 @@ class Bench:
                 start = time.perf_counter()
                 part()
                 seconds[name].append(time.perf_counter() - start)
-        return {name: statistics.median(values) for name, values in seconds.items()}
+        return {name: sorted(values)[len(values) // 2] for name, values in seconds.items()}
 
     def rows(self, seconds: dict[str, float]) -> list[dict[str, Any]]:
         """What is shown: speed of every part, and how it compares with the plain loop."""
@@ -226,6 +224,8 @@ def _videos(data: Path | None, num_videos: int, seed: int) -> Iterator[list[str]
             raise UsageError(f"{data} holds no videos; give a video file or a folder of them")
         yield [str(path) for path in found[:num_videos]]
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         yield [_render(Path(folder) / f"{i}.mp4", seed + i) for i in range(num_videos)]
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import platform
-import tempfile
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,6 +67,9 @@ def doctor(
 
 
 def _versions() -> dict[str, str | None]:
+    import platform
+    from importlib import metadata
+
     from lrcn.version import __version__
 
     found: dict[str, str | None] = {"lrcn": __version__, "python": platform.python_version()}
@@ -104,7 +103,9 @@ def _video() -> dict[str, Any]:
 
 
 def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
 
 
 def _cache() -> dict[str, Any]:
@@ -119,6 +120,8 @@ def _cache() -> dict[str, Any]:
 
 def _self_test(device: torch.device, seed: int) -> dict[str, str | None]:
     """Name of each part → None, or why it failed."""
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "self-test.mp4"
         parts: dict[str, Callable[[], None]] = {

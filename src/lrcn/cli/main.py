@@ -6,6 +6,7 @@ stops the command; 3 a fault of this program; 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from lrcn.cli.parser import (
     parse,
     take_settings,
 )
+from lrcn.cli.predict import predict
 from lrcn.cli.recipes import recipes
 from lrcn.cli.report import report
 from lrcn.cli.settings import print_settings, suggest
@@ -36,6 +38,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "demo": demo,
     "train": train,
     "evaluate": evaluate,
+    "predict": predict,
     "report": report,
     "compare": compare,
     "data": {"check": data_check, "split": data_split},
@@ -64,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
+    _accept_any_name()
     try:
         code = _run(tokens)
         sys.stdout.flush()
@@ -84,6 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _fault(error)
     return code
+
+
+def _accept_any_name() -> None:
+    """File names need not be valid text; they are shown escaped rather than refused."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(tokens: list[str]) -> int:

@@ -7,6 +7,7 @@ library sees them, and a lone `-` stands for a list of paths on stdin.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,9 +72,10 @@ def make_app(
     """
     app = App(
         name="lrcn",
-        help=help_text,
+        help=_reflowed(help_text),
         version=f"lrcn {version}",
         default_parameter=Parameter(negative=(), show_default=_shown_default),
+        help_format="plaintext",
         result_action="return_value",
         print_error=False,
         exit_on_error=False,
@@ -83,11 +85,22 @@ def make_app(
         if isinstance(entry, Mapping):
             below = App(name=name, help=group_help[name], sort_key=place)
             for inner, function in entry.items():
-                below.command(function, name=inner)
+                below.command(function, name=inner, help=_description(function))
             app.command(below)
         else:
-            app.command(entry, name=name, sort_key=place)
+            app.command(entry, name=name, help=_description(entry), sort_key=place)
     return app
+
+
+def _description(function: Command) -> str:
+    """What stands in a docstring before its arguments."""
+    text, _, _ = (inspect.getdoc(function) or "").partition("\nArgs:")
+    return _reflowed(text)
+
+
+def _reflowed(text: str) -> str:
+    """Paragraphs as one line each; the terminal breaks them where it must."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n")).strip()
 
 
 def _shown_default(value: Any) -> Any:

@@ -1,1 +1,282 @@
 """`lrcn predict`: what happens in these videos."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from lrcn.cli.options import DEFAULTS, ComputeOptions
+from lrcn.cli.output import print_json, print_line, print_table, refuse_existing_file, say, watcher
+from lrcn.cli.parser import STDIN, UsageError, flattened, option
+from lrcn.errors import DataError
+
+if TYPE_CHECKING:
+    from lrcn.predict.predictor import Predictor
+    from lrcn.structures import Prediction
+
+
+@flattened("Segments")
+@dataclass(frozen=True, kw_only=True)
+class SegmentOptions:
+    """What happens when: from the probabilities of every frame to intervals."""
+
+    smoothing: Literal["mean", "exponential", "none"] = "mean"
+    """Mean over a window around each frame; exponential, over the past alone; or none."""
+    smooth_seconds: float = 0.4
+    """Width of the window, or time constant of the exponential."""
+    enter: float = 0.5
+    """Probability from which a class begins; 0 takes the most probable one always."""
+    leave: float = 0.3
+    """Probability below which it ends."""
+    min_seconds: float = 0.3
+    """Shorter segments, and shorter gaps, are given to their neighbours."""
+
+
+SEGMENTS = SegmentOptions()
+
+
+def predict(
+    model: Path,
+    /,
+    *paths: str,
+    top_k: int = 5,
+    threshold: float | None = None,
+    segments: bool = False,
+    frame_probs: bool = False,
+    annotate: Path | None = None,
+    overwrite: bool = False,
+    num_crops: Annotated[Literal[1, 10], option("--crops", "--num-crops")] = 1,
+    whole_video: bool = False,
+    as_json: Annotated[bool, option("--json")] = False,
+    as_csv: Annotated[bool, option("--csv")] = False,
+    segment_options: SegmentOptions = SEGMENTS,
+    compute: ComputeOptions = DEFAULTS,
+) -> int:
+    """Name what happens in videos, in each as a whole and when.
+
+    A folder of numbered images is one video; any other folder is searched for videos. A file
+    that cannot be read is reported and does not stop the others; the exit code is then 1.
+
+    Args:
+        model: Run folder or model folder.
+        paths: Files, folders, patterns ("clips/*.mp4"), or - for a list on stdin.
+        top_k: How many classes to list per video.
+        threshold: Below this probability the answer is none of the classes.
+        segments: Show what happens when in the table (JSON always has it).
+        frame_probs: Also give the probabilities of every frame.
+        annotate: Write a copy of the video with the answers drawn into it (several: a folder).
+        overwrite: Replace what --annotate names.
+        num_crops: 1 = centre; 10 = corners and centre, each mirrored too.
+        whole_video: Carry the state through the whole video instead of starting anew per clip.
+        as_json: Print one JSON document: a list with an entry per video.
+        as_csv: Print CSV, a line per video (with --frame-probs per frame).
+        segment_options: How segments are found.
+        compute: Options of every command that computes.
+    """
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other: give one of them")
+    if not paths:
+        raise UsageError(
+            "PATHS is missing: give files, folders, patterns, or - for a list on stdin"
+        )
+    device = compute.start()
+    from lrcn.checkpoint import load_model
+    from lrcn.predict.predictor import Predictor
+    from lrcn.predict.segments import SegmentConfig
+
+    saved = load_model(model)
+    inputs = list(_inputs(paths, features=saved.model.backbone is None))
+    copies = _copies(annotate, [i for i in inputs if isinstance(i, str)], overwrite=overwrite)
+    predictor = Predictor(
+        saved,
+        device=device,
+        precision=compute.precision,
+        num_crops=num_crops,
+        whole_video=whole_video,
+        decode_threads=2,
+    )
+    config = SegmentConfig(**asdict(segment_options))
+    found: list[Prediction] = []
+    with watcher("predicting", quiet=compute.quiet) as watch:
+        for prediction in _answers(predictor, inputs, top_k, threshold, config):
+            if prediction.error is None and prediction.path in copies:
+                prediction = _annotated(prediction, copies[prediction.path], quiet=compute.quiet)
+            found.append(prediction)
+            if watch is not None:
+                watch(len(found), len(inputs), prediction.video_id)
+    if as_json:
+        print_json([_document(p, frame_probs=frame_probs) for p in found])
+    elif as_csv:
+        _print_csv(found, top_k, frame_probs=frame_probs)
+    else:
+        _show(found, segments=segments, frame_probs=frame_probs)
+    return _report_failures(found)
+
+
+def _inputs(paths: Sequence[str], *, features: bool) -> Iterator[str | Prediction]:
+    """Every video that is meant, each once; what leads to none becomes a failed answer."""
+    from lrcn.predict.inputs import expand_inputs
+    from lrcn.structures import Prediction
+
+    seen: set[str] = set()
+    for path in _with_listed(paths):
+        try:
+            meant = expand_inputs([path], features=features)
+        except DataError as error:
+            yield Prediction(path=path, video_id=path, error=str(error))
+            continue
+        for one in meant:
+            if one not in seen:
+                seen.add(one)
+                yield one
+
+
+def _with_listed(paths: Sequence[str]) -> list[str]:
+    """The paths, with the lines of stdin where `-` stands.
+
+    Raises:
+        DataError: stdin is empty.
+    """
+    found: list[str] = []
+    for path in paths:
+        if path != STDIN:
+            found.append(path)
+            continue
+        lines = [line.rstrip("\r\n") for line in sys.stdin]
+        found += [line for line in lines if line.strip()]
+    if not found:
+        raise DataError(
+            "the list on stdin is empty; it takes one path a line: ls *.mp4 | lrcn predict MODEL -"
+        )
+    return found
+
+
+def _copies(annotate: Path | None, paths: Sequence[str], *, overwrite: bool) -> dict[str, Path]:
+    """Path of a video → where its annotated copy goes.
+
+    Raises:
+        OutputError: a copy exists and may not be replaced.
+        UsageError: one file is named for several videos.
+    """
+    if annotate is None:
+        return {}
+    if len(paths) == 1 and not annotate.is_dir():
+        copies = {paths[0]: annotate}
+    elif annotate.suffix and not annotate.is_dir():
+        raise UsageError(
+            f"--annotate {annotate} names one file for {len(paths)} videos; name a folder"
+        )
+    else:
+        copies = {path: annotate / f"{Path(path).stem}.mp4" for path in paths}
+        if len(set(copies.values())) < len(copies):
+            copies = {p: annotate / f"{i:04}-{Path(p).stem}.mp4" for i, p in enumerate(paths)}
+    for copy in copies.values():
+        refuse_existing_file(copy, overwrite=overwrite)
+    return copies
+
+
+def _answers(
+    predictor: Predictor,
+    inputs: Sequence[str | Prediction],
+    top_k: int,
+    threshold: float | None,
+    config: Any,
+) -> Iterator[Prediction]:
+    """An answer per input, in order."""
+    paths = (path for path in inputs if isinstance(path, str))
+    answers = predictor.predict_many(paths, top_k=top_k, threshold=threshold, segments=config)
+    for one in inputs:
+        yield next(answers) if isinstance(one, str) else one
+
+
+def _annotated(prediction: Prediction, out: Path, *, quiet: bool) -> Prediction:
+    """Write the annotated copy; a video that cannot be drawn on is a failed one."""
+    from lrcn.errors import MediaError
+    from lrcn.predict.annotate import annotate_video
+    from lrcn.structures import Prediction
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        annotate_video(prediction.path, prediction, out)
+    except MediaError as error:
+        return Prediction(path=prediction.path, video_id=prediction.video_id, error=str(error))
+    say(f"annotated: {out}", quiet=quiet)
+    return prediction
+
+
+def _document(prediction: Prediction, *, frame_probs: bool) -> dict[str, Any]:
+    document = prediction.to_dict()
+    if frame_probs and prediction.probs_TK is not None:
+        assert prediction.pts_seconds_T is not None
+        document["frame_probs"] = {
+            "class_names": list(prediction.class_names),
+            "pts_seconds": prediction.pts_seconds_T.tolist(),
+            "probs": prediction.probs_TK.tolist(),
+        }
+    return document
+
+
+def _print_csv(found: Sequence[Prediction], top_k: int, *, frame_probs: bool) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if frame_probs:
+        names = next((p.class_names for p in found if p.class_names), ())
+        writer.writerow(["path", "video_id", "pts_seconds", *names])
+        for p in found:
+            if p.probs_TK is not None and p.pts_seconds_T is not None:
+                for seconds, probs in zip(
+                    p.pts_seconds_T.tolist(), p.probs_TK.tolist(), strict=True
+                ):
+                    writer.writerow([p.path, p.video_id, seconds, *probs])
+        return
+    num_ranks = min(top_k, max((len(p.top_k) for p in found), default=0))
+    ranks = [f"{what}_{i + 1}" for i in range(num_ranks) for what in ("class_name", "prob")]
+    writer.writerow(["path", "video_id", "class_name", "prob", *ranks, "truncated", "error"])
+    for p in found:
+        ranked = [cell for pair in p.top_k[:num_ranks] for cell in pair]
+        ranked += [""] * (2 * num_ranks - len(ranked))
+        answer = [p.class_name or "", "" if p.prob is None else p.prob]
+        cut = "" if p.error else str(p.truncated).lower()
+        writer.writerow([p.path, p.video_id, *answer, *ranked, cut, p.error or ""])
+
+
+def _show(found: Sequence[Prediction], *, segments: bool, frame_probs: bool) -> None:
+    answered = [p for p in found if p.error is None]
+    if answered:
+        print_table(
+            ("video", "class", "prob", "next"),
+            [
+                (
+                    p.path + (" (truncated)" if p.truncated else ""),
+                    p.class_name or "none of these",
+                    p.prob,
+                    ", ".join(f"{n} {v:.2f}" for n, v in p.top_k if n != p.class_name),
+                )
+                for p in answered
+            ],
+        )
+    for p in answered:
+        if segments:
+            print_line(f"\n{p.path}")
+            rows = [(s.start_seconds, s.end_seconds, s.class_name, s.prob) for s in p.segments]
+            print_table(("from seconds", "to seconds", "class", "prob"), rows)
+        if frame_probs and p.probs_TK is not None and p.pts_seconds_T is not None:
+            print_line(f"\n{p.path}")
+            best = p.probs_TK.max(dim=1)
+            names = [p.class_names[k] for k in best.indices.tolist()]
+            columns = (p.pts_seconds_T.tolist(), names, best.values.tolist())
+            print_table(("seconds", "class", "prob"), list(zip(*columns, strict=True)))
+
+
+def _report_failures(found: Sequence[Prediction]) -> int:
+    """Name what failed, on stderr; 1 when something did."""
+    failed = [p for p in found if p.error is not None]
+    for p in failed:
+        reason = p.error or ""
+        say(f"failed: {reason if p.path in reason else f'{p.path}: {reason}'}")
+    if failed:
+        say(f"{len(failed)} of {len(found)} failed")
+    return 1 if failed else 0

@@ -1,0 +1,98 @@
+"""Commands in README and docs: all of them parse, and the tutorial's are run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lrcn.cli.main import COMMANDS, GROUP_HELP, HELP, main
+from lrcn.cli.parser import make_app, parse, take_settings
+from lrcn.cli.reference import pages
+from lrcn.cli.settings import all_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+RUN_MARK = "<!-- run by the tests -->\n"
+
+_BLOCK = re.compile(rf"({re.escape(RUN_MARK)})?```(\w*)\n(.*?)```", re.DOTALL)
+_INLINE = re.compile(r"`(lrcn (?:train|evaluate|predict|report|compare|data|recipes) [^`]*)`")
+
+
+def _commands(text: str) -> list[str]:
+    """Every `lrcn` command in shell blocks and between backticks, complete ones only."""
+    found = []
+    for _, language, body in _BLOCK.findall(text):
+        if language == "sh":
+            for line in body.replace("\\\n", " ").splitlines():
+                found += re.split(r"&&|;", line.partition(" #")[0])
+    found += [command for command in _INLINE.findall(text) if "--" in command]
+    return [
+        command.strip()
+        for command in (re.sub(r"^torchrun .*-m lrcn", "lrcn", c.strip()) for c in found)
+        if command.strip().startswith("lrcn ")
+    ]
+
+
+def test_there_are_commands_to_check() -> None:
+    # A change of the pages' form must not leave the test below with nothing to look at.
+    assert len([c for page in PAGES for c in _commands(page.read_text("utf-8"))]) > 50
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_documented_commands_have_only_options_that_exist(page: Path) -> None:
+    app = make_app(COMMANDS, group_help=GROUP_HELP, help_text=HELP, version="")
+    known = {setting.key for setting in all_settings()}
+    for command in _commands(page.read_text(encoding="utf-8")):
+        tokens = shlex.split(command)[1:]
+        if tokens[0].startswith("--"):
+            continue
+        rest, settings = take_settings(tokens) if tokens[0] == "train" else (tokens, {})
+
+        parse(app, rest, {"settings": settings})  # raises where an option does not exist
+
+        assert set(settings) <= known, command
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_pages_made_from_the_code_are_fresh(name: str) -> None:
+    written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+
+    assert written == pages()[name], "run: python -m lrcn.cli.reference docs/reference"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    checked = 0
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            checked += 1
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+
+    assert checked > 30
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        assert str(page.relative_to(ROOT / "docs")) in navigation
+
+
+@pytest.mark.slow
+def test_the_tutorial_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "tutorials" / "first-model.md").read_text(encoding="utf-8")
+    bodies = [body for mark, _, body in _BLOCK.findall(text) if mark]
+    assert len(bodies) >= 5
+    monkeypatch.chdir(tmp_path)
+
+    for command in (line for body in bodies for line in body.splitlines()):
+        code = main(shlex.split(command)[1:])
+
+        assert code == 0, f"{command}\n{capsys.readouterr().err}"
+
+    assert (tmp_path / "runs" / "first" / "report.html").is_file()
+    assert list((tmp_path / "runs" / "first" / "results").glob("*.json"))
