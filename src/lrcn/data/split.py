@@ -106,6 +106,11 @@ def divide(
             parts[item.split].append(item)
     for name, items in made.items():
         parts[name] += [replace(item, split=name) for item in items]
+    unseen = [n for n in video_list.class_names if not _has_class(parts["train"], n)]
+    if unseen:
+        warnings.append(
+            f"{count(len(unseen), 'class')} without any item to train on: {', '.join(unseen[:5])}"
+        )
     how = _given_how(video_list) if given else made_how
     val_how = made_how if "val" in wanted else how
     return Division(
@@ -151,6 +156,10 @@ def select_for_evaluation(
     if split is None and any(item.split == "test" for item in video_list.items):
         split = "test"
     return (video_list, "all") if split is None else (select(video_list, split), split)
+
+
+def _has_class(items: Sequence[VideoItem], name: str) -> bool:
+    return any(name in item.class_names for item in items)
 
 
 def _check_fractions(val_fraction: float, test_fraction: float) -> None:

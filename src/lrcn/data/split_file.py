@@ -20,7 +20,7 @@ from typing import Any
 
 from lrcn.data.datasets.build import with_items
 from lrcn.data.datasets.entries import SPLIT_WORDS, count
-from lrcn.data.datasets.tables import COMMENT_MARK
+from lrcn.data.datasets.tables import COMMENT_MARK, NAME_ERRORS
 from lrcn.data.split import Division
 from lrcn.errors import DataError, OutputError
 from lrcn.structures import Split, VideoItem, VideoList
@@ -115,7 +115,7 @@ def write_list(rows: Sequence[dict[str, str]], path: Path, first_line: str) -> N
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text.getvalue(), encoding="utf-8", newline="")
+        beside.write_text(text.getvalue(), encoding="utf-8", errors=NAME_ERRORS, newline="")
         beside.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -176,7 +176,7 @@ def _lines_hash(rows: Sequence[dict[str, str]]) -> str:
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, str]]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", errors=NAME_ERRORS, newline="") as file:
             first = file.readline()
             mark = f"{COMMENT_MARK} division "
             about = json.loads(first[len(mark) :]) if first.startswith(mark) else None

@@ -295,3 +295,41 @@ def test_h5_by_path_and_id(root: Path) -> None:
     items = read(root, "\n".join(map(json.dumps, rows)), name="l.jsonl").items
 
     assert [(Path(i.path).name, i.video_id) for i in items] == [("f.h5", "one"), ("f.h5", "two")]
+
+
+def test_lines_of_prose_are_no_list(root: Path) -> None:
+    with pytest.raises(DataError, match="is not understood: its first line is"):
+        read(root, "Lorem ipsum " * 400 + "\n", name="readme.txt")
+
+
+def test_zero_bytes_are_refused(root: Path) -> None:
+    with pytest.raises(DataError):
+        read(root, "path,label\n\0a.mp4,run\n\0\0\n")
+
+
+def test_items_without_a_group_are_noted(root: Path) -> None:
+    video_list = read(root, "path,label,group\na.mp4,run,one\nb.mp4,walk,\n")
+
+    assert [item.group for item in video_list.items] == ["one", None]
+    assert "1 item without a group, each a source of its own" in video_list.notes
+
+
+def test_videofolder_parts_by_path(root: Path) -> None:
+    for part in ("train", "test"):
+        (root / part).mkdir()
+        (root / part / "x.mp4").touch()
+    text = "file_name,label\ntrain/x.mp4,run\ntest/x.mp4,walk\n"
+    (root / "metadata.csv").write_text(text)
+
+    video_list = read_dataset(root)
+
+    assert video_list.layout == "videofolder"
+    assert [item.split for item in video_list.items] == ["train", "test"]
+
+
+def test_foreign_metadata_does_not_make_a_videofolder(root: Path) -> None:
+    (root / "more").mkdir()
+    (root / "more" / "d.mp4").touch()
+    (root / "metadata.csv").write_text("author,year\nme,2020\n")
+
+    assert read_dataset(root).layout == "folder"

@@ -48,7 +48,7 @@ def test_ucf101_copies_of_another_kind_are_found(tmp_path: Path) -> None:
     ("file", "text", "message"),
     [
         ("classInd.txt", "0 Archery\n", "numbered from 1"),
-        ("trainlist01.txt", "Archery/v_Archery_g02_c01.avi 2\n", "gives Archery the number 1"),
+        ("trainlist01.txt", "Archery/v_Archery_g02_c01.avi 2\n", "Archery has the number 1"),
         ("trainlist01.txt", "Acrobatics/v_A_g02_c01.avi 2\n", "a class of classInd.txt"),
         ("trainlist01.txt", "v_Archery_g02_c01.avi 1\n", "a class of classInd.txt"),
     ],
@@ -200,3 +200,10 @@ def test_real_class_folders_need_no_option(real_data: Path) -> None:
     assert division.how == "by group"
     assert refuse_leaks(dict(division.parts)) == ()
     assert all(len(part.class_names) == 6 for part in division.parts.values())
+
+
+def test_ucf101_without_its_index_of_classes(tmp_path: Path) -> None:
+    fake = ucf101.build(tmp_path)
+    (fake.data / "ucfTrainTestlist" / "classInd.txt").unlink()
+
+    assert read_dataset(fake.data).class_names == fake.class_names

@@ -15,8 +15,10 @@ from tests.fakes.dataset import put_text
 
 from lrcn.data.datasets import check_readable, read_dataset
 from lrcn.data.inspect import Inspection, inspect
-from lrcn.data.scan import bits_apart, difference_hash
+from lrcn.data.scan import FileReport, bits_apart, difference_hash
+from lrcn.data.suspects import find_look_alikes
 from lrcn.errors import DataError, MissingFilesError
+from lrcn.structures import VideoItem
 from lrcn.video.source import open_video
 from lrcn.video.writer import VideoWriter
 
@@ -239,6 +241,19 @@ def test_difference_hash_survives_scaling_and_tells_pictures_apart() -> None:
     assert bits_apart((left,), (other,))[0] >= 16
     assert difference_hash(torch.full((3, 32, 32), 7.0)) is None
     assert bits_apart((left, None), (None, other)) == []
+
+
+def test_one_like_frame_among_many_is_not_enough() -> None:
+    marks = {"a": (1, 2, 4), "b": (1, ~2 & (2**64 - 1), ~4 & (2**64 - 1)), "c": (3, 2, 4)}
+    items = [VideoItem(path=name, video_id=name, class_names=("x",)) for name in marks]
+    reports = {
+        (name, ""): FileReport(path=name, video_id=name, status="ok", fingerprint=found)
+        for name, found in marks.items()
+    }
+
+    (pair,) = find_look_alikes(items, reports, [])
+
+    assert (pair.first, pair.second, pair.bits) == ("a", "c", pytest.approx(1 / 3))
 
 
 @pytest.mark.real_data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -308,6 +309,30 @@ def test_saved_division_is_a_data_set_itself(tmp_path: Path) -> None:
     }
     assert "/" + tmp_path.name not in (tmp_path / "data" / "split.csv").read_text()
     assert len(read_dataset(tmp_path / "data")) == 8
+
+
+def test_names_that_are_no_text_survive(tmp_path: Path) -> None:
+    for c in (b"a", b"b"):
+        folder = tmp_path / "data" / c.decode()
+        folder.mkdir(parents=True)
+        for i in (b"1", b"2"):
+            (folder / os.fsdecode(b"\xe9" + i + b".mp4")).write_bytes(c + i)
+    video_list = read_dataset(tmp_path / "data")
+    division = divide(video_list, val_fraction=0.5)
+
+    save_division(division, tmp_path / "data" / "split.csv")
+
+    assert load_division(tmp_path / "data" / "split.csv", video_list).items == division.items
+    assert set(read_dataset(tmp_path / "data" / "split.csv").items) == set(division.items)
+
+
+def test_class_without_training_items_is_warned_of() -> None:
+    items = [make_item(f"{c}{i}", c, split="train") for c in "ab" for i in range(4)]
+    items.append(make_item("c0", "c", split="test"))
+
+    division = divide(make_list(items))
+
+    assert any("1 class without any item to train on: c" in w for w in division.warnings)
 
 
 def change(path: Path, old: str, new: str) -> None:

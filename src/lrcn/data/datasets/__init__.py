@@ -25,6 +25,7 @@ from lrcn.data.datasets.readable import check_readable
 from lrcn.data.datasets.tables import COLUMNS
 from lrcn.data.datasets.ucf101 import read_ucf101
 from lrcn.data.datasets.videofolder import read_videofolder
+from lrcn.data.datasets.walk import exists
 from lrcn.errors import ConfigError, DataError
 from lrcn.settings import did_you_mean
 from lrcn.structures import VideoList
@@ -92,7 +93,7 @@ def read_dataset(
     )
     if missing not in ("error", "skip"):
         raise ConfigError(f"missing is {missing!r}; it is error or skip.")
-    if not request.data.exists():
+    if not exists(request.data):
         raise DataError(
             f"{request.data} does not exist. DATA is a folder of videos or a list file; check the "
             f"path."

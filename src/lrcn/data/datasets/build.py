@@ -9,7 +9,7 @@ from typing import Literal
 
 from lrcn.data.datasets.entries import Entry, Listing, Request, class_order, count
 from lrcn.data.datasets.groups import GroupBy, find_groups
-from lrcn.data.datasets.walk import strip_media_extension
+from lrcn.data.datasets.walk import exists, strip_media_extension
 from lrcn.errors import DataError, MissingFilesError
 from lrcn.structures import SkippedFile, VideoItem, VideoList
 from lrcn.video.features import is_feature_path
@@ -69,7 +69,7 @@ def build(
         skipped=(*listing.skipped, *absent),
         official_split=listing.official_split,
         grouping=grouping,
-        notes=(*listing.notes, *_notes(absent, doubles, dropped)),
+        notes=(*listing.notes, *_notes(absent, doubles, dropped, _ungrouped(groups, grouping))),
     )
 
 
@@ -88,9 +88,9 @@ def _item(entry: Entry, video_id: str, group: str | None) -> VideoItem:
 def _without_absent(
     entries: Sequence[Entry], missing: Missing
 ) -> tuple[list[Entry], tuple[SkippedFile, ...]]:
-    exists = {path: path.exists() for path in {entry.path for entry in entries}}
-    present = [entry for entry in entries if exists[entry.path]]
-    absent = [entry for entry in entries if not exists[entry.path]]
+    there = {path: exists(path) for path in {entry.path for entry in entries}}
+    present = [entry for entry in entries if there[entry.path]]
+    absent = [entry for entry in entries if not there[entry.path]]
     if absent and missing == "error":
         first = absent[0]
         where = f" ({first.where})" if first.where else ""
@@ -178,12 +178,20 @@ def _plain(name: str) -> str:
     return "/".join(parts)
 
 
-def _notes(absent: Sequence[SkippedFile], doubles: int, dropped: Sequence[str]) -> list[str]:
+def _ungrouped(groups: Sequence[str | None], grouping: str | None) -> int:
+    return 0 if grouping is None else sum(group is None for group in groups)
+
+
+def _notes(
+    absent: Sequence[SkippedFile], doubles: int, dropped: Sequence[str], ungrouped: int
+) -> list[str]:
     notes = []
     if absent:
         notes.append(f"{count(len(absent), 'listed file')} not found and left out")
     if doubles:
         notes.append(f"{count(doubles, 'line')} said the same as another and counted once")
+    if ungrouped:
+        notes.append(f"{count(ungrouped, 'item')} without a group, each a source of its own")
     if dropped:
         some = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
         notes.append(f"{count(len(dropped), 'published class')} without any file dropped: {some}")

@@ -71,8 +71,8 @@ def _detect_plain_folder(data: Path) -> str:
     if len(with_media) > 1:
         raise DataError(
             f"{data} has a list ({names}) and folders with videos ({with_media[0].name}, "
-            f"{with_media[1].name}, ...): either may give the labels. Say which: DATA "
-            f"{first} for the list, or --layout folder for the folders."
+            f"{with_media[1].name}, ...): either may give the labels. Say which: "
+            f"--layout csv for the list, or --layout folder for the folders."
         )
     by_id = any(p.suffix.lower() in FEATURE_EXTENSIONS for p in visible(data))
     if by_id:

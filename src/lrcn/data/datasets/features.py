@@ -14,7 +14,7 @@ from lrcn.data.datasets.entries import Entry, Listing, Request
 from lrcn.data.datasets.folder import read_folder
 from lrcn.data.datasets.listfile import join_listings, read_list
 from lrcn.data.datasets.lists import find_lists
-from lrcn.data.datasets.walk import find_media, strip_media_extension
+from lrcn.data.datasets.walk import exists, find_media, strip_media_extension
 from lrcn.errors import DataError
 from lrcn.video.features import is_feature_path, list_feature_ids
 
@@ -66,7 +66,7 @@ class FeatureIndex:
 
     def place(self, entry: Entry) -> Entry:
         """The entry with the path (and id) of its features; absent files keep their path."""
-        if entry.path.exists():
+        if exists(entry.path):
             return entry
         wanted = entry.video_id or strip_media_extension(entry.name)
         for name in dict.fromkeys((wanted, strip_media_extension(wanted), wanted.split("/")[-1])):

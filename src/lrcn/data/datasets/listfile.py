@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lrcn.data.datasets.entries import Entry, Listing, Request, count, read_split_word
 from lrcn.data.datasets.tables import COLUMNS, Row, Table, read_table
-from lrcn.data.datasets.walk import MEDIA_EXTENSIONS, has_media_name
+from lrcn.data.datasets.walk import MEDIA_EXTENSIONS, exists, has_media_name
 from lrcn.errors import DataError
 from lrcn.structures import Split
 
@@ -51,7 +51,7 @@ def read_list(
     base = request.videos_root or path.parent
 
     def looks_like_path(text: str) -> bool:
-        return has_media_name(text) or (base / text).exists()
+        return has_media_name(text) or exists(base / text)
 
     table = read_table(path, columns=request.columns, looks_like_path=looks_like_path)
     if "path" not in table.roles and "video_id" not in table.roles:
@@ -124,7 +124,7 @@ def resolve(base: Path, text: str) -> Path:
     choices = [text, plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]
     if not has_media_name(plain):
         choices += [plain + extension for extension in MEDIA_EXTENSIONS]
-    return next((base / choice for choice in choices if (base / choice).exists()), base / plain)
+    return next((base / choice for choice in choices if exists(base / choice)), base / plain)
 
 
 def _read_labels(

@@ -38,6 +38,10 @@ COMMENT_MARK = "# lrcn"
 """A first line that starts so describes the list (`lrcn.data.split`) and is no row."""
 
 
+NAME_ERRORS = "surrogateescape"
+"""File names need not be text: what this program writes keeps their bytes, and reads them back."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One line: role to cell. JSON cells may be numbers or lists; CSV cells are text."""
@@ -114,11 +118,11 @@ def read_table(
 def read_header(path: Path) -> tuple[str, ...]:
     """The cells of the first line in lower case (the keys of the first object of JSON lines)."""
     try:
-        with path.open(encoding="utf-8-sig", newline=None) as file:
+        with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
             line = file.readline(1 << 16).strip()
             if line.startswith(COMMENT_MARK):
                 line = file.readline(1 << 16).strip()
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         return ()
     if path.suffix.lower() in JSON_EXTENSIONS:
         try:
@@ -146,7 +150,8 @@ def has_roles(header: tuple[str, ...], *roles: str) -> bool:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        errors = NAME_ERRORS if written_here(path) else "strict"
+        return path.read_text(encoding="utf-8-sig", errors=errors)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text (byte {error.start}); list files are UTF-8. "

@@ -31,11 +31,10 @@ def read_ucf101(request: Request) -> Listing:
     lists = find_lists(request.data)
     if lists is None:
         raise DataError(
-            f"{request.data} has no UCF101 lists (classInd.txt, trainlist01.txt, ... in it or in "
-            f"ucfTrainTestlist/). Unpack UCF101TrainTestSplits beside the videos, or use the "
+            f"{request.data} has no UCF101 lists (trainlist01.txt, testlist01.txt, ... in it or "
+            f"in ucfTrainTestlist/). Unpack UCF101TrainTestSplits beside the videos, or use the "
             f"class folders alone (layout folder)."
         )
-    class_names = _read_classes(lists / "classInd.txt")
     fold = fold_of(request, sorted(_folds(lists)))
     lines: list[tuple[str, str, Split]] = []
     parts: tuple[Split, ...] = ("train", "test")
@@ -43,6 +42,12 @@ def read_ucf101(request: Request) -> Listing:
         path = lists / f"{split}list{fold:02d}.txt"
         lines += [(where, line, split) for where, line in read_lines(path)]
     names = [line.split()[0] for _, line, _ in lines]
+    index = lists / "classInd.txt"
+    class_names = (
+        _read_classes(index)
+        if index.is_file()
+        else tuple(sorted({name.split("/")[0] for name in names}))
+    )
     home = request.data if lists != request.data else lists.parent
     candidates = [home / "videos", home / "UCF-101", home / "UCF101", home, request.data]
     finder = best_root(request, candidates, names)
@@ -56,11 +61,11 @@ def read_ucf101(request: Request) -> Listing:
 
 
 def find_lists(data: Path) -> Path | None:
-    """The folder with classInd.txt and the lists: DATA itself or one directly in it."""
+    """The folder with the lists of a fold: DATA itself or one directly in it."""
     if not data.is_dir():
         return None
     for folder in [data, *(p for p in visible(data) if p.is_dir())]:
-        if (folder / "classInd.txt").is_file() and _folds(folder):
+        if _folds(folder):
             return folder
     return None
 
@@ -101,7 +106,7 @@ def _entry(
         )
     if number.strip() not in ("", str(class_names.index(class_name) + 1)):
         raise DataError(
-            f"{where}: {line!r}; classInd.txt gives {class_name} the number "
+            f"{where}: {line!r}; among the classes {class_name} has the number "
             f"{class_names.index(class_name) + 1}. Fetch the official lists again."
         )
     return Entry(

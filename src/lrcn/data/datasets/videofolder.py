@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lrcn.data.datasets.entries import SPLIT_WORDS, Entry, Listing, Request
 from lrcn.data.datasets.listfile import join_listings, read_list
+from lrcn.data.datasets.tables import read_header
 from lrcn.data.datasets.walk import visible
 from lrcn.errors import DataError
 from lrcn.structures import Split
@@ -35,7 +36,7 @@ def read_videofolder(request: Request) -> Listing:
 
 
 def find_metadata(data: Path) -> list[tuple[Path, Split | None]]:
-    """The metadata files of DATA and of its split folders.
+    """The metadata files of DATA and of its split folders; they have a column `file_name`.
 
     Raises:
         DataError: a folder has both a CSV and a JSONL.
@@ -48,7 +49,8 @@ def find_metadata(data: Path) -> list[tuple[Path, Split | None]]:
     ]
     found = []
     for folder, split in places:
-        files = [folder / name for name in METADATA_NAMES if (folder / name).is_file()]
+        files = [folder / name for name in METADATA_NAMES]
+        files = [path for path in files if "file_name" in read_header(path)]
         if len(files) > 1:
             raise DataError(
                 f"{folder} has both {' and '.join(METADATA_NAMES)}; one is needed. Remove one."

@@ -22,6 +22,14 @@ def has_media_name(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in MEDIA_EXTENSIONS
 
 
+def exists(path: Path) -> bool:
+    """Whether the path leads to something; false where it cannot be one (a line of prose)."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def strip_media_extension(name: str) -> str:
     """The name without ".avi" and the like; other dots ("v1.2", "a.b.mp4" -> "a.b") stay."""
     extension = Path(name).suffix
@@ -107,7 +115,7 @@ class Finder:
         choices = [parts] if len(parts) == 1 else [parts, parts[-1:]]
         for choice in choices:
             exact = self.root.joinpath(*choice)
-            if exact.exists():
+            if exists(exact):
                 return exact
             found = self._find_case_aside(choice)
             if found is not None:
