@@ -78,14 +78,16 @@ def list_feature_ids(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
 def _read_npy(path: Path, video_id: str | None) -> NDArray[Any]:
     del video_id  # one array per file
-    array = np.load(path, allow_pickle=False)
+    with path.open("rb") as file:
+        array = np.load(file, allow_pickle=False)
     if not isinstance(array, np.ndarray):
         raise MediaError(f"{path}: is an archive of arrays, not one; name it .npz")
     return array
 
 
 def _read_npz(path: Path, video_id: str | None) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as archive:
+    # numpy leaves a damaged archive open that it opened itself.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise MediaError(f"{path}: is one array, not an archive of them; name it .npy")
         array: NDArray[Any] = archive[_choose(archive.files, video_id, path)]

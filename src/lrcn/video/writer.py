@@ -23,8 +23,9 @@ from torch import Tensor
 from lrcn.errors import OutputError
 from lrcn.video.pixels import Pixels
 
-_LOSSLESS_FORMATS = {"ffv1": "bgr0", "libx264rgb": "rgb24", "gif": "rgb8"}
-"""Pixel formats of codecs that keep RGB; the others take yuv420p, which every player shows."""
+_OWN_FORMATS = {"ffv1": "bgr0", "libx264rgb": "rgb24", "gif": "rgb8", "mjpeg": "yuvj420p"}
+"""Pixel formats of codecs that keep RGB, or JPEG's full range; the others take yuv420p, which
+every player shows."""
 
 _STEADY_OPTIONS = {"libx264": {"mbtree": "0"}}
 """x264's macroblock tree reads memory that it never wrote (seen with AVX-512: six runs over the
@@ -33,8 +34,8 @@ same frames gave five files); without it the bytes are equal."""
 _VARIABLE_TIME_BASE = Fraction(1, 60_000)
 """Fine enough for any rate, and MPEG-4 takes no denominator above 65,535."""
 
-_BT601, _LIMITED_RANGE = 6, 1
-"""FFmpeg's AVCOL_SPC_SMPTE170M and AVCOL_RANGE_MPEG: how swscale turns RGB into YUV."""
+_BT601, _LIMITED_RANGE, _FULL_RANGE = 6, 1, 2
+"""FFmpeg's AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG and _JPEG: how swscale turns RGB into YUV."""
 
 
 class VideoWriter:
@@ -113,7 +114,7 @@ class VideoWriter:
             self._time_base = _VARIABLE_TIME_BASE if variable_rate else 1 / rate
             stream.codec_context.time_base = self._time_base
             stream.codec_context.open()
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (av.FFmpegError, OSError, ValueError, TypeError) as error:
             self.abort()
             raise OutputError(
                 f"{self.path}: cannot be written with {codec} ({error}); "
@@ -124,7 +125,7 @@ class VideoWriter:
         self, codec: str, pix_fmt: str | None, *, bitrate: int | None, gop: int | None
     ) -> None:
         context = self._stream.codec_context
-        context.pix_fmt = pix_fmt or _LOSSLESS_FORMATS.get(codec, "yuv420p")
+        context.pix_fmt = pix_fmt or _OWN_FORMATS.get(codec, "yuv420p")
         chroma = av.VideoFormat(context.pix_fmt, 16, 16).components
         step_x = max(16 // part.width for part in chroma)
         step_y = max(16 // part.height for part in chroma)
@@ -133,7 +134,9 @@ class VideoWriter:
         context.thread_count = 1  # frames in parallel would change rate control, and the bytes
         context.flags |= av.codec.context.Flags.bitexact
         if context.pix_fmt.startswith("yuv"):
-            context.colorspace, context.color_range = _BT601, _LIMITED_RANGE
+            full = context.pix_fmt.startswith("yuvj")
+            context.colorspace = _BT601
+            context.color_range = _FULL_RANGE if full else _LIMITED_RANGE
         if bitrate is not None:
             context.bit_rate = bitrate
         if gop is not None:
