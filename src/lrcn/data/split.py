@@ -86,12 +86,7 @@ def divide(
     """
     _check_fractions(val_fraction, test_fraction)
     _check_classes(video_list)
-    given = {item.split for item in video_list.items} - {None}
-    if given and "train" not in given:
-        raise DataError(
-            f"{video_list.source} has no train part, only {', '.join(sorted(map(str, given)))}. "
-            f"Training needs one; mark lines as train, or leave the split out."
-        )
+    given = _given_parts(video_list)
     train = [item for item in video_list.items if item.split in ("train", None)]
     wanted: dict[Split, float] = {"train": 1.0}
     if "val" not in given and val_fraction > 0:
@@ -106,11 +101,7 @@ def divide(
             parts[item.split].append(item)
     for name, items in made.items():
         parts[name] += [replace(item, split=name) for item in items]
-    unseen = [n for n in video_list.class_names if not _has_class(parts["train"], n)]
-    if unseen:
-        warnings.append(
-            f"{count(len(unseen), 'class')} without any item to train on: {', '.join(unseen[:5])}"
-        )
+    warnings += _unseen_classes(video_list, parts["train"])
     how = _given_how(video_list) if given else made_how
     val_how = made_how if "val" in wanted else how
     return Division(
@@ -158,8 +149,24 @@ def select_for_evaluation(
     return (video_list, "all") if split is None else (select(video_list, split), split)
 
 
-def _has_class(items: Sequence[VideoItem], name: str) -> bool:
-    return any(name in item.class_names for item in items)
+def _given_parts(video_list: VideoList) -> set[Split]:
+    """The parts that the data set has itself; empty, or with train among them."""
+    given = {item.split for item in video_list.items if item.split is not None}
+    if given and "train" not in given:
+        raise DataError(
+            f"{video_list.source} has no train part, only {', '.join(sorted(given))}. "
+            f"Training needs one; mark lines as train, or leave the split out."
+        )
+    return given
+
+
+def _unseen_classes(video_list: VideoList, train: Sequence[VideoItem]) -> list[str]:
+    """A warning where classes are tested that are not trained."""
+    seen = {name for item in train for name in item.class_names}
+    unseen = [name for name in video_list.class_names if name not in seen]
+    if not unseen:
+        return []
+    return [f"{count(len(unseen), 'class')} without any item to train on: {', '.join(unseen[:5])}"]
 
 
 def _check_fractions(val_fraction: float, test_fraction: float) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lrcn.data.datasets.entries import Entry, Listing, Request, count
 from lrcn.data.datasets.official import best_root, fold_of, read_lines
-from lrcn.data.datasets.walk import visible
+from lrcn.data.datasets.walk import Finder, visible
 from lrcn.errors import DataError
 from lrcn.structures import Split
 
@@ -46,22 +46,8 @@ def read_hmdb51(request: Request) -> Listing:
     home = request.data if lists != request.data else lists.parent
     candidates = [home / "videos", home / "hmdb51_org", home, request.data]
     finder = best_root(request, candidates, [f"{name}/" for name in sorted(files[fold])])
-    entries: list[Entry] = []
-    for class_name, where, line in lines:
-        name, _, part = line.rpartition(" ")
-        if part not in _PARTS or not name.strip():
-            raise DataError(
-                f"{where}: {line!r}; the lines are `name.avi 1` with 0, 1 (train) or 2 (test). "
-                f"Fetch the official lists again."
-            )
-        split = _PARTS[part]
-        if split is not None:
-            listed = f"{class_name}/{name.strip()}"
-            path = finder.find(listed) or finder.root / listed
-            entries.append(
-                Entry(path=path, name=listed, class_names=(class_name,), split=split, where=where,
-                      group=_source(name.strip(), class_name))
-            )  # fmt: skip
+    read = [_entry(finder, class_name, where, line) for class_name, where, line in lines]
+    entries = [entry for entry in read if entry is not None]
     unused = len(lines) - len(entries)
     return Listing(
         entries=_without_divided_groups(entries),
@@ -69,6 +55,27 @@ def read_hmdb51(request: Request) -> Listing:
         official_split=True,
         group_source="official names (<film>_<class>)",
         notes=(f"{count(unused, 'clip')} not used by fold {fold}",) if unused else (),
+    )
+
+
+def _entry(finder: Finder, class_name: str, where: str, line: str) -> Entry | None:
+    """A line's clip; None for one that the fold does not use."""
+    name, _, part = line.rpartition(" ")
+    if part not in _PARTS or not name.strip():
+        raise DataError(
+            f"{where}: {line!r}; the lines are `name.avi 1` with 0, 1 (train) or 2 (test). "
+            f"Fetch the official lists again."
+        )
+    if _PARTS[part] is None:
+        return None
+    listed = f"{class_name}/{name.strip()}"
+    return Entry(
+        path=finder.find(listed) or finder.root / listed,
+        name=listed,
+        class_names=(class_name,),
+        group=_source(name.strip(), class_name),
+        split=_PARTS[part],
+        where=where,
     )
 
 
