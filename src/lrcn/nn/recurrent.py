@@ -150,10 +150,9 @@ class Recurrent(SequenceCore):
         for k, (layer, memory) in enumerate(zip(self._units(), memories, strict=True)):
             if reset_mask_N is not None:
                 memory = _zero_where(reset_mask_N, memory)
-            if k:
-                outputs_NX = F.dropout(outputs_NX, self.dropout, self.training)
-            projected_NG = layer.project(outputs_NX, None if k else static_NS)
-            outputs_NX, memory = layer.advance(projected_NG, memory)
+            if k and self.training:
+                outputs_NX = F.dropout(outputs_NX, self.dropout)
+            outputs_NX, memory = layer.instant(outputs_NX, None if k else static_NS, memory)
             after.append(memory)
         return outputs_NX, self._state(after, state)
 
@@ -279,7 +278,10 @@ class Recurrent(SequenceCore):
     def _state(self, memories: list[Memory], like: State) -> LSTMState | HiddenState:
         """One state from the layers', in the type of `like` (autocast must not change it)."""
         dtype = like[0].dtype
-        parts = [torch.stack(part).to(dtype) for part in zip(*memories, strict=True)]
+        parts = [
+            (torch.stack(part) if len(part) > 1 else part[0][None]).to(dtype)
+            for part in zip(*memories, strict=True)
+        ]
         return LSTMState(*parts) if self.unit == "lstm" else HiddenState(*parts)
 
     def _check_static(self, static: Tensor | None) -> None:

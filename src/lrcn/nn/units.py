@@ -2,7 +2,8 @@
 
 Each unit splits its work the same way: `project` is the inputs' share of the gates, one matrix
 product for all time steps at once; `advance` adds the share of the previous hidden vector and
-moves one step; `fused` runs a packed sequence through the library's kernel.
+moves one step; `instant` is the two together for a stream; `fused` runs a packed sequence through
+the library's kernel.
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ class RecurrentUnit(nn.Module, ABC):
         once_NG = F.linear(static_NS, self.weight_ih[:, self.input_size :], self.bias)
         return F.linear(inputs, self.weight_ih[:, : self.input_size]) + once_NG
 
+    def instant(
+        self, inputs_ND: Tensor, static_NS: Tensor | None, memory: Memory
+    ) -> tuple[Tensor, Memory]:
+        """One step from the inputs themselves: outputs_NR and the new memory."""
+        return self.advance(self.project(inputs_ND, static_NS), memory)
+
     def reset_parameters(self, init: Init) -> None:
         """Draw the weights: "paper" uniform in ±0.01; "modern" Xavier and orthogonal per gate.
 
@@ -100,6 +107,18 @@ class LSTMUnit(RecurrentUnit):
             torch.sigmoid(f_NR) * cell_NR, torch.sigmoid(i_NR), torch.tanh(g_NR)
         )
         hidden_NR = torch.sigmoid(o_NR) * torch.tanh(cell_NR)
+        return hidden_NR, (hidden_NR, cell_NR)
+
+    def instant(
+        self, inputs_ND: Tensor, static_NS: Tensor | None, memory: Memory
+    ) -> tuple[Tensor, Memory]:
+        """See `RecurrentUnit.instant`; one call of the library's cell, the cheapest for a stream."""
+        if static_NS is not None:
+            return super().instant(inputs_ND, static_NS, memory)
+        no_bias = torch.zeros_like(self.bias)
+        hidden_NR, cell_NR = torch.lstm_cell(
+            inputs_ND, memory, self.weight_ih, self.weight_hh, self.bias, no_bias
+        )
         return hidden_NR, (hidden_NR, cell_NR)
 
     def fused(
