@@ -29,8 +29,10 @@ class ProtocolConfig:
     """Frames that go through the CNN at once; no score depends on it."""
     segments: bool = True
     """Where the truth has start and end: also measure frames and segments of whole videos."""
-    smooth_seconds: float = 0.5
+    smooth_seconds: float = 0.4
     """Window of the moving average over frame probabilities, before segments are made."""
+    min_segment_seconds: float = 0.3
+    """Shorter predicted segments are given to the longer neighbour."""
     threshold: float = 0.0
     """Frames whose best probability is lower belong to no segment."""
     num_resamples: int = 2000
@@ -46,8 +48,11 @@ class ProtocolConfig:
             problems.append(f"evaluate.sample_fps must be above 0, not {self.sample_fps}")
         if self.num_crops not in (1, 10):
             problems.append(f"evaluate.num_crops must be 1 or 10, not {self.num_crops}")
-        if self.smooth_seconds < 0:
-            problems.append(f"evaluate.smooth_seconds must not be below 0: {self.smooth_seconds}")
+        problems += [
+            f"evaluate.{name} must not be below 0: {getattr(self, name)}"
+            for name in ("smooth_seconds", "min_segment_seconds")
+            if getattr(self, name) < 0
+        ]
         if not 0 <= self.threshold < 1:
             problems.append(f"evaluate.threshold must lie in 0 <= t < 1, not {self.threshold}")
         if self.num_resamples < 10:

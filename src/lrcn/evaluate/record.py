@@ -67,6 +67,7 @@ def record(
         num_clips=tally.num_clips,
         segments=tally.segments,
         smooth_seconds=settings.smooth_seconds,
+        min_segment_seconds=settings.min_segment_seconds,
         threshold=settings.threshold,
         preprocessing={} if model.preprocessing is None else to_dict(model.preprocessing),
         model=tally.model_path or model.config.kind,

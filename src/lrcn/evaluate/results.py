@@ -67,6 +67,7 @@ class EvaluationProtocol:
     segments: bool
     """Whether frames and segments of the source videos were measured too."""
     smooth_seconds: float
+    min_segment_seconds: float
     threshold: float
     preprocessing: Mapping[str, Any]
     model: str

@@ -69,6 +69,31 @@ def smooth(probs_TK: NDArray[np.float64], num_frames: int) -> NDArray[np.float64
     return result
 
 
+def without_short(
+    labels_T: NDArray[np.int64], pts_seconds_T: NDArray[np.float64], min_seconds: float
+) -> NDArray[np.int64]:
+    """Runs of labels shorter than that get their longer neighbour's, the shortest run first.
+
+    ::
+
+        labels a a a b c c      pts 0.0 0.1 0.2 0.3 0.4 0.5, at least 0.2 seconds
+               a a a a c c
+    """
+    labels_T = labels_T.copy()
+    ends = np.append(pts_seconds_T[1:], pts_seconds_T[-1] + frame_spacing(pts_seconds_T))
+    while True:
+        starts = np.flatnonzero(np.append(True, np.diff(labels_T) != 0))
+        stops = np.append(starts[1:], len(labels_T))
+        lengths = ends[stops - 1] - pts_seconds_T[starts]
+        shortest = int(lengths.argmin())
+        # Times are sums of frame lengths: equal ones may differ in the last digits.
+        if len(starts) == 1 or lengths[shortest] >= min_seconds - 1e-9:
+            return labels_T
+        beside = [i for i in (shortest - 1, shortest + 1) if 0 <= i < len(starts)]
+        longer = max(beside, key=lambda i: lengths[i])
+        labels_T[starts[shortest] : stops[shortest]] = labels_T[starts[longer]]
+
+
 class SourceScorer:
     """Frame accuracy and segment F1 over all long videos, and each one's own."""
 
@@ -95,6 +120,7 @@ class SourceScorer:
             smoothed_TK.argmax(axis=1),
             IGNORE_INDEX,
         )
+        predicted_T = without_short(predicted_T, pts_seconds_T, self.protocol.min_segment_seconds)
         end = float(pts_seconds_T[-1]) + spacing
         true = sorted((self._segment(item, end) for item in items), key=lambda s: s.start_seconds)
         true_T = self._labels(true, pts_seconds_T)

@@ -83,10 +83,9 @@ def details(summary: str, *parts: str) -> str:
     return f"<details><summary>{text(summary)}</summary>\n{''.join(parts)}\n</details>"
 
 
-def figure(picture: str, caption: str = "") -> str:
-    """A picture with words below it."""
-    below = f"<figcaption>{text(caption)}</figcaption>" if caption else ""
-    return f"<figure>{picture}{below}</figure>"
+def figure(picture: str, *, wide: bool = False) -> str:
+    """A picture; a wide one scrolls on a narrow screen instead of shrinking."""
+    return f'<figure class="wide">{picture}</figure>' if wide else f"<figure>{picture}</figure>"
 
 
 def percent(value: float | None, digits: int = 1) -> str:

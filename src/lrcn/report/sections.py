@@ -128,7 +128,7 @@ def training(runs: Sequence[ReportRun]) -> str:
     for i, run in enumerate(logged):
         if len(logged) > 1:
             parts.append(f"<h3>{text(run.name)}</h3>")
-        parts.append(figure(figures.training_curves(run.curves, f"curves{i}")))
+        parts.append(figure(figures.training_curves(run.curves, f"curves{i}"), wide=True))
     return section("training", "Training", *parts)
 
 
@@ -175,7 +175,7 @@ def classes(runs: Sequence[ReportRun], results: Results) -> str:
         "Classes",
         lead,
         note,
-        figure(figures.class_bars(models, "bars")),
+        figure(figures.class_bars(models, "bars"), wide=True),
         details("All numbers of all classes", table(head, rows, numbers=(1, 2, 4, 5, 6))),
     )
 

@@ -348,6 +348,7 @@ def test_logits_from_probabilities() -> None:
         ({"threshold": 1.0}, "threshold must lie in"),
         ({"sample_fps": 0.0, "clip_stride": 0}, "clip_stride.*; .*sample_fps must be above 0"),
         ({"smooth_seconds": -1.0}, "smooth_seconds"),
+        ({"min_segment_seconds": -1.0}, "min_segment_seconds"),
         ({"num_resamples": 1}, "num_resamples"),
     ],
 )
@@ -426,3 +427,24 @@ def test_real_files_through_a_cnn_with_and_without_cache(
     assert plain.protocol.num_crops == num_crops
     assert plain.protocol.preprocessing["input_px"] == 16
     assert sum(plain.videos[0].probs) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.real_data
+def test_real_clips(real_data: Path) -> None:
+    """Six UCF101 clips: every frame counted, every answer complete."""
+    folder = real_data / "ucf101-6" / "videos"
+    names = sorted(p.name for p in folder.iterdir())[: len(NAMES)]
+    items = [
+        VideoItem(path=str(path), video_id=path.stem, class_names=(NAMES[i],))
+        for i, name in enumerate(names)
+        for path in sorted((folder / name).glob("*.avi"))[:2]
+    ]
+    results = evaluate_videos(cnn_model(), video_list(items), FAST, precision="float32")
+
+    assert len(results.videos) == 6
+    assert results.truncated == ()
+    assert results.skipped == ()
+    assert all(sum(v.probs) == pytest.approx(1.0, abs=1e-5) for v in results.videos)
+    for highlight in results.highlights:
+        assert len(highlight.pts_seconds) > 16
+        assert all(len(curve) == len(highlight.pts_seconds) for curve in highlight.probs)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
 from lrcn.evaluate.protocol import ProtocolConfig
-from lrcn.evaluate.sources import SourceScorer, cut, smooth, whole_sources
+from lrcn.evaluate.sources import SourceScorer, cut, smooth, whole_sources, without_short
 from lrcn.structures import VideoFeatures, VideoInfo, VideoItem
 
 
@@ -60,8 +62,34 @@ def test_smoothing_is_the_mean_of_the_frames_around(num_frames: int) -> None:
     np.testing.assert_allclose(smooth(probs, num_frames), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("labels", "seconds", "expected"),
+    [
+        ("aaabcc", 0.2, "aaaacc"),
+        ("aaabcc", 0.1, "aaabcc"),
+        ("abababab", 0.2, None),
+        ("baaac", 0.3, "aaaaa"),
+        ("ab", 5.0, None),
+        ("a", 5.0, "a"),
+        ("aabbbaabbbbb", 0.3, None),
+    ],
+)
+def test_short_runs_go_to_the_longer_neighbour(
+    labels: str, seconds: float, expected: str | None
+) -> None:
+    times = np.arange(len(labels)) / 10
+    found = without_short(np.array([ord(c) for c in labels]), times, seconds)
+    text = "".join(map(chr, found))
+
+    if expected is not None:
+        assert text == expected
+    runs = ["".join(run) for _, run in itertools.groupby(text)]
+    assert len(runs) == 1 or min(map(len, runs)) / 10 >= seconds - 1e-9
+
+
 def _scorer(**changes: float) -> SourceScorer:
-    return SourceScorer(("a", "b"), ProtocolConfig(**{"smooth_seconds": 0.0, **changes}))
+    values = {"smooth_seconds": 0.0, "min_segment_seconds": 0.0, **changes}
+    return SourceScorer(("a", "b"), ProtocolConfig(**values))
 
 
 def test_frames_and_segments_by_hand() -> None:
