@@ -1,0 +1,170 @@
+"""A copy of a video that shows, in every frame, what the model says of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from lrcn.errors import OutputError
+from lrcn.structures import Clip, Prediction, Segment
+from lrcn.video.source import VideoSource, open_video
+from lrcn.video.stills import DEFAULT_FPS
+from lrcn.video.writer import VideoWriter
+
+_MIN_SIDE_PX = 240
+"""Smaller videos are enlarged by a whole factor, so that the text is readable."""
+
+_WHITE, _GREY, _TRACK = (255, 255, 255), (190, 190, 190), (70, 70, 70)
+_GREEN, _BLUE = (64, 176, 96), (70, 130, 200)
+
+
+def annotate_video(
+    source: Any, prediction: Prediction, out: str | os.PathLike[str], *, num_bars: int = 3
+) -> None:
+    """Write the video with the current segment, the most probable classes and the time on it.
+
+    The copy has the source's frames, each at its own time, and no sound.
+
+    Args:
+        source: What the prediction was made of; anything that `open_video` takes but an iterator.
+        prediction: With per-frame probabilities (no error).
+        out: Video file to write; the ending decides the container. Replaced when complete.
+        num_bars: Classes shown with a bar.
+
+    Raises:
+        MediaError: the source cannot be read.
+        OutputError: the file cannot be written, or it is the source itself.
+        ValueError: the prediction has no per-frame probabilities.
+    """
+    if prediction.probs_TK is None or prediction.pts_seconds_T is None:
+        raise ValueError(f"nothing was predicted of {prediction.path}: {prediction.error}")
+    is_path = isinstance(source, str | os.PathLike)
+    if is_path and os.path.realpath(source) == os.path.realpath(out):
+        raise OutputError(f"{out} is the video itself; give another name for the annotated copy")
+    with open_video(source) as video:
+        height, width = video.info.height, video.info.width
+        factor = max(1, -(-_MIN_SIDE_PX // min(height, width)))
+        painter = _Painter(prediction, num_bars, height * factor, width * factor)
+        fps, steady = _rate(video)
+        with VideoWriter(
+            Path(out),
+            fps=fps,
+            width=width * factor,
+            height=height * factor,
+            variable_rate=not steady,
+        ) as writer:
+            for pixels, seconds in _pictures(video.iterate()):
+                large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+                writer.write(painter.paint(large, seconds), pts_seconds=None if steady else seconds)
+
+
+def _rate(video: VideoSource) -> tuple[float, bool]:
+    """Frames per second, and whether every frame lies where that rate puts it."""
+    fps = video.info.fps or DEFAULT_FPS
+    times_T = video.pts_seconds()
+    even_T = times_T[0] + torch.arange(len(times_T)) / fps
+    rising = bool((times_T.diff() > 0).all())
+    steady = not rising or float((times_T - even_T).abs().max()) < 0.5 / fps
+    return fps, steady
+
+
+def _pictures(clips: Iterator[Clip]) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    for clip in clips:
+        for frame_CHW, seconds in zip(clip.frames_TCHW, clip.pts_seconds_T, strict=True):
+            yield frame_CHW.permute(1, 2, 0).numpy(), float(seconds)
+
+
+@dataclass
+class _Painter:
+    """Draws on frames of one size."""
+
+    prediction: Prediction
+    num_bars: int
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        self.size_px = max(12, round(min(self.height, self.width) / 18))
+        self.font = ImageFont.load_default(size=self.size_px)
+        assert self.prediction.probs_TK is not None
+        assert self.prediction.pts_seconds_T is not None
+        self.probs_TK = self.prediction.probs_TK
+        self.times = self.prediction.pts_seconds_T.tolist()
+        self.num_bars = min(self.num_bars, self.probs_TK.shape[1])
+
+    def paint(self, pixels: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
+        """The frame with a band over its foot: segment, time, and the best classes."""
+        line = round(self.size_px * 1.3)
+        band = line * (self.num_bars + 1) + line // 2
+        image = Image.fromarray(pixels)
+        dark = Image.new("RGB", (self.width, band), (0, 0, 0))
+        box = (0, self.height - band, self.width, self.height)
+        image.paste(Image.blend(image.crop(box), dark, 0.65), box)
+        draw = ImageDraw.Draw(image)
+        margin, top = line // 3, self.height - band + line // 4
+        clock = f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+        clock_px = draw.textlength(clock, font=self.font)
+        draw.text((self.width - clock_px - margin, top), clock, fill=_GREY, font=self.font)
+        current = self._current(seconds)
+        title = ", ".join(s.class_name for s in current) or "–"
+        title = self._fitted(draw, title, self.width - clock_px - 4 * margin)
+        draw.text((margin, top), title, fill=_WHITE, font=self.font)
+        holding = {s.class_name for s in current}
+        probs_K = self._probs_at(seconds)
+        for row, k in enumerate(probs_K.argsort(descending=True)[: self.num_bars].tolist(), 1):
+            name = self.prediction.class_names[k]
+            self._bar(
+                draw,
+                top + row * line,
+                name,
+                float(probs_K[k]),
+                _GREEN if name in holding else _BLUE,
+            )
+        return np.asarray(image)
+
+    def _bar(
+        self,
+        draw: ImageDraw.ImageDraw,
+        top: int,
+        name: str,
+        prob: float,
+        colour: tuple[int, int, int],
+    ) -> None:
+        margin = round(self.size_px * 0.43)
+        half = self.width // 2
+        draw.text(
+            (margin, top), self._fitted(draw, name, half - 2 * margin), fill=_GREY, font=self.font
+        )
+        number = f"{100 * prob:3.0f} %"
+        right = self.width - margin
+        stop = right - round(draw.textlength("100 %", font=self.font)) - margin
+        low, high = top + self.size_px // 4, top + self.size_px
+        if stop > half:
+            draw.rectangle((half, low, stop, high), fill=_TRACK)
+            draw.rectangle((half, low, half + round((stop - half) * prob), high), fill=colour)
+        number_px = draw.textlength(number, font=self.font)
+        draw.text((right - number_px, top), number, fill=_GREY, font=self.font)
+
+    def _fitted(self, draw: ImageDraw.ImageDraw, text: str, room_px: float) -> str:
+        """The text, shortened until it fits."""
+        if draw.textlength(text, font=self.font) <= room_px:
+            return text
+        while text and draw.textlength(text + "…", font=self.font) > room_px:
+            text = text[:-1]
+        return text + "…"
+
+    def _current(self, seconds: float) -> list[Segment]:
+        return [s for s in self.prediction.segments if s.start_seconds <= seconds < s.end_seconds]
+
+    def _probs_at(self, seconds: float) -> torch.Tensor:
+        """Those of the last used frame not after this time."""
+        t = int(np.searchsorted(self.times, seconds + 1e-6, side="right")) - 1
+        return self.probs_TK[max(t, 0)]
