@@ -96,6 +96,7 @@ class TemperatureFit:
     def __init__(self, *, multi_label: bool = False) -> None:
         self.multi_label = multi_label
         self._log_temperatures_G = np.linspace(np.log(0.1), np.log(10.0), 93)
+        self._temperatures_G11 = np.exp(self._log_temperatures_G)[:, None, None]
         self._nll_G = np.zeros(93)
         self._num_videos = 0
 
@@ -103,14 +104,13 @@ class TemperatureFit:
         """Take in one video: the logits of all its steps and views, and its 0/1 target."""
         logits = np.asarray(logits_SK, dtype=np.float64)
         target = np.asarray(target_K, dtype=bool)
-        for g, log_temperature in enumerate(self._log_temperatures_G):
-            scaled_SK = logits / np.exp(log_temperature)
-            if self.multi_label:
-                probs_K = (0.5 * (1.0 + np.tanh(0.5 * scaled_SK))).mean(axis=0)
-                likelihood_K = np.where(target, probs_K, 1.0 - probs_K)
-            else:
-                likelihood_K = softmax(scaled_SK).mean(axis=0)[target]
-            self._nll_G[g] -= np.log(np.maximum(likelihood_K, _TINY)).sum()
+        scaled_GSK = logits / self._temperatures_G11
+        if self.multi_label:
+            probs_GK = (0.5 * (1.0 + np.tanh(0.5 * scaled_GSK))).mean(axis=1)
+            likelihood_GK = np.where(target, probs_GK, 1.0 - probs_GK)
+        else:
+            likelihood_GK = softmax(scaled_GSK).mean(axis=1)[:, target]
+        self._nll_G -= np.log(np.maximum(likelihood_GK, _TINY)).sum(axis=1)
         self._num_videos += 1
 
     def compute(self) -> float:

@@ -85,8 +85,11 @@ def mcnemar_exact(num_only_first: int, num_only_second: int) -> float:
     """
     num_different = num_only_first + num_only_second
     smaller = min(num_only_first, num_only_second)
-    ways = sum(math.comb(num_different, i) for i in range(smaller + 1))
-    # Whole numbers until the last division: exact for any count.
+    # Whole numbers until the last division: exact for any count. C(n, i+1) = C(n, i)(n-i)/(i+1).
+    ways, choose = 0, 1
+    for i in range(smaller + 1):
+        ways += choose
+        choose = choose * (num_different - i) // (i + 1)
     return min(1.0, float(Fraction(2 * ways, 2**num_different)))
 
 
