@@ -12,6 +12,7 @@ import io
 import itertools
 import stat
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -56,6 +57,9 @@ _SEEK_BY_DTS = frozenset({"mov", "avi"})
 
 _TRANSPORT_PACKET_BYTES = (188, 192, 204)
 """Broadcast, Blu-ray (.m2ts), and with error correction."""
+
+_AT_THE_END = sys.maxsize
+"""Position of a run that has to seek before it can go on."""
 
 _MAX_FAULTS_IN_A_ROW = 64
 """Demuxer errors after which the rest of a file is given up: each costs microseconds."""
@@ -120,10 +124,10 @@ class Pass:
             else:
                 return
 
-    def note_packets(self) -> list[PacketNote]:
-        """Read all packets without decoding; fills `notes`."""
-        self.notes = [_note(packet) for packet in self.packets()]
-        return self.notes
+    def note_rest(self) -> None:
+        """Read the remaining packets without decoding them; `notes` is then complete."""
+        self.notes.extend(_note(packet) for packet in self.packets())
+        self.position = _AT_THE_END
 
     @property
     def can_seek(self) -> bool:

@@ -112,6 +112,7 @@ class FrameIndex:
             where they are missing or not increasing and so tell nothing.
         pts_seconds: Time of each frame, not decreasing.
         keys: In order of frames; the first is the beginning of the file.
+        can_seek: Whether decoding may start elsewhere than in a newly opened file.
         is_exact: Whether it comes from decoding; an index from packets alone may err on damaged
             files, and is replaced when a frame contradicts it.
     """
@@ -119,6 +120,7 @@ class FrameIndex:
     raw_pts: Sequence[int] | None
     pts_seconds: Sequence[float]
     keys: Sequence[KeyPoint]
+    can_seek: bool
     is_exact: bool
     _key_frames: list[int] = field(init=False, repr=False)
     _by_stamps: dict[tuple[int | None, int | None], KeyPoint] = field(init=False, repr=False)
@@ -183,6 +185,7 @@ def index_from_packets(
         raw_pts=order,
         pts_seconds=[clock.tick(pts) for pts in order],
         keys=sorted(keys) if can_seek else keys[:1],
+        can_seek=can_seek,
         is_exact=False,
     )
 
@@ -213,7 +216,9 @@ def index_from_frames(
     keys = _pair_keys(frames, packets, by_pts=raw is not None) if can_seek else []
     if not keys or keys[0].frame_index != 0:
         keys = [start, *keys]
-    return FrameIndex(raw_pts=raw, pts_seconds=list(pts_seconds), keys=keys, is_exact=True)
+    return FrameIndex(
+        raw_pts=raw, pts_seconds=list(pts_seconds), keys=keys, can_seek=can_seek, is_exact=True
+    )
 
 
 def _pair_keys(

@@ -39,8 +39,9 @@ _FALLBACK_FPS = 25.0
 _MAX_STEPS_BACK = 8
 """A missed seek goes 1, 2, 4, then 8 key frames further back, and then to the beginning."""
 
-_MAX_CLIP_BYTES = 256 * 2**20
-"""Pixels of one clip of `iterate`: large pictures come fewer at a time."""
+_MAX_CLIP_BYTES = 24 * 2**20
+"""Pixels of one clip of `iterate`: large pictures come fewer at a time. Below 32 MiB the C library
+hands freed memory out again; above, the kernel clears new pages for every clip."""
 
 
 class _IndexContradictedError(Exception):
@@ -259,7 +260,9 @@ class VideoReader:
     def _start_before(self, index: FrameIndex, key_number: int) -> Pass:
         """A run that stands at a key frame at or before the numbered one."""
         step = 1
-        while key_number > 0 and step <= _MAX_STEPS_BACK:
+        while index.can_seek and key_number >= 0 and step <= _MAX_STEPS_BACK:
+            if key_number == 0 and self._cursor is None:
+                break  # there a new run stands anyway
             run = self._cursor = self._cursor or self._new_pass()
             if run.start_at_key(index, index.keys[key_number]):
                 return run
@@ -274,7 +277,7 @@ class VideoReader:
         if not index.is_exact:
             self._index = self._index_by_decoding()
         elif len(index.keys) > 1:
-            self._index = dataclasses.replace(index, keys=index.keys[:1])
+            self._index = dataclasses.replace(index, keys=index.keys[:1], can_seek=False)
         else:
             raise MediaError(
                 f"{self.name}: decoding it again gave other frames; "
@@ -285,20 +288,25 @@ class VideoReader:
 
     def _need_index(self) -> FrameIndex:
         if self._index is None:
-            with contextlib.closing(self._new_pass()) as run:
-                packets = run.note_packets()
-                whole = not run.damaged and not self._interlaced  # two fields: two packets
-                self._truncated |= run.damaged or run.lacks_its_end()
-                if whole:
-                    self._index = index_from_packets(
-                        packets,
-                        codec=run.codec_name,
-                        clock=self._new_clock(run),
-                        can_seek=run.can_seek,
-                    )
-        if self._index is None:
-            self._index = self._index_by_decoding()
+            self._index = self._index_by_packets() or self._index_by_decoding()
         return self._index
+
+    def _index_by_packets(self) -> FrameIndex | None:
+        """The index without decoding, where that can be trusted; leaves its run as the cursor."""
+        run = self._take_pass()
+        self.close()
+        run.note_rest()
+        self._truncated |= run.damaged or run.lacks_its_end()
+        index = None
+        if not run.damaged and not self._interlaced:  # interlaced: two fields may be two packets
+            index = index_from_packets(
+                run.notes, codec=run.codec_name, clock=self._new_clock(run), can_seek=run.can_seek
+            )
+        if index is None:
+            run.close()
+        else:
+            self._cursor = run
+        return index
 
     def _index_by_decoding(self) -> FrameIndex:
         with contextlib.closing(self._new_pass()) as run:
