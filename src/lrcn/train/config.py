@@ -27,6 +27,10 @@ class DatasetConfig:
     """Folder or list for validation; none = the data's own, or a part of train by group."""
     val_fraction: float = 0.2
     """Part of train held out for validation when the data names none; 0 = no validation."""
+    videos_root: str | None = None
+    """Where listed files lie, when not beside the list."""
+    group_by: Literal["column", "folder", "pattern", "file"] | None = None
+    """Where groups come from; none = found out; file = no groups, every file for itself."""
     group_pattern: str | None = None
     """Regular expression on file names whose first group tells clips of one source."""
     missing: Literal["error", "skip"] = "error"
@@ -80,7 +84,8 @@ class TrainConfig:
     batch_size: int = 24
     """Clips per update, over all processes (the paper: 24)."""
     micro_batch_size: int | None = None
-    """Clips per backward pass and process; smaller saves memory; none = all at once."""
+    """Clips per backward pass and process; smaller saves memory. None = all at once, but where the
+    CNN learns no more than about 64 frames of 224 x 224 px (2 GB for the default CNN)."""
     optimizer: Literal["sgd", "adamw"] = "adamw"
     """sgd has momentum, as in the paper."""
     lr: float = 1e-3

@@ -41,6 +41,9 @@ from lrcn.train.state import Progress, has_state, load_state, save_state
 from lrcn.train.validate import Score, is_better
 
 
+_PIXELS_AT_ONCE = 64 * 224 * 224
+
+
 class TrainingDivergedError(LrcnError):
     """The loss is no number any more."""
 
@@ -183,7 +186,7 @@ class Trainer:
         )
         num_steps = float(self.processes.all_reduce_sum(counts)[0])
         self.optimizer.zero_grad(set_to_none=True)
-        for part in split_batch(batch, config.micro_batch_size):
+        for part in split_batch(batch, config.micro_batch_size or fitting_clips(batch)):
             with autocast_train(self.device, self.dtype):
                 sums = self.task.losses(self.model, part)
             (sums.loss_sum / max(num_steps, 1.0)).backward()  # type: ignore[no-untyped-call]
@@ -356,6 +359,14 @@ def split_batch(batch: ClipBatch, size: int | None) -> Iterator[ClipBatch]:
             targets_BTK=batch.targets_BTK[rows],
             video_ids=batch.video_ids[rows],
         )
+
+
+def fitting_clips(batch: ClipBatch) -> int | None:
+    """How many clips of pixels go through the CNN in one backward pass; None for features."""
+    if batch.frames_BTCHW is None:
+        return None
+    _, num_steps, _, height, width = batch.frames_BTCHW.shape
+    return max(1, _PIXELS_AT_ONCE // (num_steps * height * width))
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -153,7 +153,9 @@ def prepare_data(
         settings.data,
         layout=settings.layout,
         fold=settings.fold,
+        videos_root=settings.videos_root,
         missing=settings.missing,
+        group_by=settings.group_by,
         group_pattern=settings.group_pattern,
     )
     listed = check_readable(listed, missing=settings.missing)
