@@ -11,6 +11,7 @@
     ├── ModelError              a model folder is damaged, or does not fit what it is used for
     ├── WeightsError            pretrained weights cannot be had: offline, not installed
     ├── OutputError             the output exists already or cannot be written
+    ├── TrainingDivergedError   the loss became infinite or no number
     └── ResultsError            results files that cannot be compared or read
 
 A message has three parts: what was wrong and its value; what is allowed; what to do next.
@@ -57,3 +58,7 @@ class OutputError(LrcnError):
 
 class ResultsError(LrcnError):
     """Results files cannot be compared or read."""
+
+
+class TrainingDivergedError(LrcnError):
+    """The loss became infinite or no number."""

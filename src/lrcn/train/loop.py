@@ -29,7 +29,7 @@ from torch import Tensor
 from lrcn.checkpoint import ModelCard, SavedModel, save_model
 from lrcn.data.collate import cutmix_batch, mixup_batch
 from lrcn.engine import Processes, autocast_train
-from lrcn.errors import LrcnError
+from lrcn.errors import TrainingDivergedError
 from lrcn.nn.backbone import freeze_batch_norm, set_trainable
 from lrcn.structures import ClipBatch
 from lrcn.tasks.activity import ActivityTask
@@ -40,12 +40,7 @@ from lrcn.train.optim import MeanWeights, clip_gradients, lr_factor, make_optimi
 from lrcn.train.state import Progress, has_state, load_state, save_state
 from lrcn.train.validate import Score, is_better
 
-
 _PIXELS_AT_ONCE = 64 * 224 * 224
-
-
-class TrainingDivergedError(LrcnError):
-    """The loss is no number any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
