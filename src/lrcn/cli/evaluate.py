@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,9 +22,12 @@ from lrcn.cli.parts import Part, Run, choose_part, find_run
 
 if TYPE_CHECKING:
     from lrcn.checkpoint import SavedModel
-    from lrcn.evaluate.protocol import ProtocolConfig
+    from lrcn.evaluate.protocol import DataChoice, ProtocolConfig
     from lrcn.evaluate.results import Results
     from lrcn.structures import VideoList
+    from lrcn.train.config import DatasetConfig
+
+Missing = Literal["error", "skip"]
 
 _HEADLINES = 12
 """Metrics shown to people; the JSON has all."""
@@ -38,7 +42,7 @@ def evaluate(
     fold: int | None = None,
     layout: str | None = None,
     videos_root: Path | None = None,
-    missing: Literal["error", "skip"] | None = None,
+    missing: Missing | None = None,
     allow_leaks: bool = False,
     protocol: Literal["clips", "whole_video"] = "clips",
     num_crops: Annotated[Literal[1, 10], option("--crops", "--num-crops")] = 1,
@@ -90,8 +94,7 @@ def evaluate(
     from lrcn.data.cache import FeatureCache
     from lrcn.evaluate.loop import evaluate_videos
 
-    folder = find_model_folder(model)
-    run = find_run(model)
+    folder, run = find_model_folder(model), find_run(model)
     saved = load_model(folder)
     settings = _protocol(
         saved,
@@ -102,28 +105,26 @@ def evaluate(
         frame_stride=frame_stride,
         sample_fps=sample_fps,
     )
-    videos = _read(data, run, layout=layout, fold=fold, videos_root=videos_root, missing=missing)
+    source = _Source(data, run, layout, fold, videos_root, missing)
+    videos = source.read()
     chosen, choice = choose_part(videos, run, split=split, allow_leaks=allow_leaks)
-    say(f"measuring on {len(chosen)} videos: {choice.split} ({choice.how})", quiet=compute.quiet)
-    for warning in (*choice.warnings, *videos.notes):
-        say(f"note: {warning}", quiet=compute.quiet)
     saved.model.to(device)
-    missing = missing or (run.experiment.dataset.missing if _is_own(data, run) and run else "error")
     work: dict[str, Any] = {
         "precision": compute.precision,
         "cache": None if no_cache else FeatureCache(),
         "decode_threads": 2,
-        "missing": missing,
+        "missing": source.missing,
     }
     if calibrate:
         val = _validation_part(videos, run, val_data)
         with watcher("calibrating", quiet=compute.quiet) as watch:
             saved = _calibrate(saved, folder, val, settings, {**work, "watch": watch})
-        say(
-            f"temperature {float(saved.model.temperature):.3f}, fitted on {len(val)} validation"
-            f" videos, is kept in {folder}",
-            quiet=compute.quiet,
-        )
+        choice = _after_fitting(choice, chosen, val)
+        kept = f"temperature {float(saved.model.temperature):.3f} is kept in {folder}"
+        say(f"{kept}, fitted on {len(val)} validation videos", quiet=compute.quiet)
+    say(f"measuring on {len(chosen)} videos: {choice.split} ({choice.how})", quiet=compute.quiet)
+    for note in (*choice.warnings, *videos.notes):
+        say(f"note: {note}", quiet=compute.quiet)
     with watcher("evaluating", quiet=compute.quiet) as watch:
         results = evaluate_videos(
             saved.model,
@@ -136,63 +137,70 @@ def evaluate(
             watch=watch,
             **work,
         )
-    kept = results.save(run.folder) if run is not None else None
+    kept_in = [results.save(run.folder)] if run is not None else []
     if out is not None:
         write_file(out, results.to_json())
+        kept_in.append(out)
     if as_json:
         print_json(results.to_dict())
     else:
         _show(results)
-    for place in (kept, out):
-        if place is not None:
-            say(f"results: {place}", quiet=compute.quiet)
+    for place in kept_in:
+        say(f"results: {place}", quiet=compute.quiet)
     return report_skipped(results.skipped, quiet=compute.quiet)
 
 
-def _is_own(data: Path | None, run: Run | None) -> bool:
-    """Whether DATA is, by its path, what the run was trained on."""
-    if run is None:
-        return False
-    return data is None or data.resolve() == Path(run.experiment.dataset.data).resolve()
+@dataclass(frozen=True)
+class _Source:
+    """DATA and how it is read: a run's own data as the run read them, unless told otherwise."""
 
+    data: Path | None
+    run: Run | None
+    layout: str | None
+    fold: int | None
+    videos_root: Path | None
+    given_missing: Missing | None
 
-def _read(
-    data: Path | None,
-    run: Run | None,
-    *,
-    layout: str | None,
-    fold: int | None,
-    videos_root: Path | None,
-    missing: Literal["error", "skip"] | None,
-) -> VideoList:
-    """DATA as a list; the run's own data are read as the run read them, where nothing else is said.
+    @property
+    def own(self) -> DatasetConfig | None:
+        """The run's settings, where DATA is what it was trained on."""
+        if self.run is None:
+            return None
+        own = self.run.experiment.dataset
+        is_own = self.data is None or self.data.resolve() == Path(own.data).resolve()
+        return own if is_own else None
 
-    Raises:
-        UsageError: there is neither DATA nor a run that knows its own.
-    """
-    from lrcn.data.datasets import read_dataset
+    @property
+    def missing(self) -> Missing:
+        """What happens with absent or unreadable files."""
+        if self.given_missing is not None:
+            return self.given_missing
+        return "error" if self.own is None else self.own.missing
 
-    if data is None and run is None:
-        raise UsageError(
-            "--data is missing: a model folder on its own does not know its data."
-            " Give a folder or a list file with labelled videos"
+    def read(self) -> VideoList:
+        """The list of videos.
+
+        Raises:
+            UsageError: there is neither DATA nor a run that knows its own.
+        """
+        from lrcn.data.datasets import read_dataset
+
+        own = self.own
+        data = self.data if own is None else Path(own.data)
+        if data is None:
+            raise UsageError(
+                "--data is missing: a model folder on its own does not know its data."
+                " Give a folder or a list file with labelled videos"
+            )
+        return read_dataset(
+            data,
+            layout=self.layout or (own.layout if own else None),
+            fold=self.fold or (own.fold if own else None),
+            videos_root=self.videos_root,
+            missing=self.missing,
+            group_pattern=own.group_pattern if own else None,
+            min_classes=1,
         )
-    group_pattern = None
-    if run is not None and _is_own(data, run):
-        own = run.experiment.dataset
-        data = Path(own.data)
-        layout, fold, missing = layout or own.layout, fold or own.fold, missing or own.missing
-        group_pattern = own.group_pattern
-    assert data is not None
-    return read_dataset(
-        data,
-        layout=layout,
-        fold=fold,
-        videos_root=videos_root,
-        missing=missing or "error",
-        group_pattern=group_pattern,
-        min_classes=1,
-    )
 
 
 def _protocol(saved: SavedModel, **given: Any) -> ProtocolConfig:
@@ -213,6 +221,14 @@ def _validation_part(videos: VideoList, run: Run | None, val_data: Path | None) 
     if val_data is not None:
         return read_dataset(val_data, min_classes=1)
     return choose_part(videos, run, split="val", allow_leaks=False)[0]
+
+
+def _after_fitting(choice: DataChoice, chosen: VideoList, val: VideoList) -> DataChoice:
+    """A warning where the temperature was fitted on videos that are then measured."""
+    if not {item.path for item in val.items} & {item.path for item in chosen.items}:
+        return choice
+    note = "the temperature was fitted on some of these videos: calibration looks too good"
+    return replace(choice, warnings=(*choice.warnings, note))
 
 
 def _calibrate(

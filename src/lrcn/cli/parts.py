@@ -6,10 +6,11 @@ on, the part that it held out; everything.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lrcn.errors import DataError
 from lrcn.structures import Split, VideoItem, VideoList
@@ -29,6 +30,10 @@ class Run:
     experiment: Experiment
     division: VideoList | None
     """All videos of the run with their part; None where the run has not got that far."""
+    val_how: str
+    """How the run held out its validation part: "by group", "by file", "official", ..."""
+    warnings: tuple[str, ...]
+    """Of the division."""
 
 
 def find_run(model: Path) -> Run | None:
@@ -42,8 +47,28 @@ def find_run(model: Path) -> Run | None:
             division = None
             if split.is_file():
                 division = read_dataset(split, layout="csv", missing="skip", min_classes=1)
-            return Run(folder=folder, experiment=load_experiment(folder), division=division)
+            about = _about_division(split)
+            return Run(
+                folder=folder,
+                experiment=load_experiment(folder),
+                division=division,
+                val_how=about.get("val_how") or "by the run",
+                warnings=tuple(about.get("warnings", ())),
+            )
     return None
+
+
+def _about_division(split: Path) -> dict[str, Any]:
+    """What the first line of a saved division says of how it was made."""
+    if not split.is_file():
+        return {}
+    with split.open(encoding="utf-8") as file:
+        _, _, text = file.readline().partition(" division ")
+    try:
+        about = json.loads(text)
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def choose_part(
@@ -75,12 +100,13 @@ def choose_part(
                 f"all {len(videos)} videos of {videos.source} were trained on by {_name(run)}."
                 " Give other data, or measure on them knowingly with --split train"
             )
-        chosen, name, how = with_items(videos, held_out), "val", "held out by the run"
+        chosen, name, how = with_items(videos, held_out), "val", _run_how(run)
     else:
         marked = _with_run_parts(videos, parts)
         chosen, name = select_for_evaluation(marked, None if split in (None, "all") else split)
-        how = _how(videos, name, parts)
-    warnings = _leaks(chosen, run, knowingly=split in ("train", "all"), allow_leaks=allow_leaks)
+        how = _how(videos, name, parts, run)
+    warnings = run.warnings if run is not None and name == "val" and parts else ()
+    warnings += _leaks(chosen, run, knowingly=split in ("train", "all"), allow_leaks=allow_leaks)
     choice = DataChoice(split=name, how=how, warnings=warnings, allow_leaks=allow_leaks)
     return chosen, choice
 
@@ -119,6 +145,7 @@ def _how(
     videos: VideoList,
     name: str,
     parts: dict[_Key, Split | None],
+    run: Run | None,
 ) -> str:
     if name == "all":
         return "everything"
@@ -126,7 +153,11 @@ def _how(
         return "official"
     if any(item.split for item in videos.items):
         return "folders" if videos.layout == "folder" else "column"
-    return "held out by the run" if parts else "everything"
+    return _run_how(run) if parts else "everything"
+
+
+def _run_how(run: Run | None) -> str:
+    return "by the run" if run is None else run.val_how
 
 
 def _leaks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from lrcn.cli.options import DEFAULTS, ComputeOptions
 from lrcn.cli.output import print_json, print_line, report_skipped
 from lrcn.cli.parser import UsageError, hidden_from_parser, option
 from lrcn.cli.settings import read_config, resolve, to_yaml
+from lrcn.errors import LrcnError
 
 if TYPE_CHECKING:
     from lrcn.train.config import Experiment
@@ -25,7 +26,7 @@ def train(
     out: Path | None = None,
     recipe: str | None = None,
     config: Path | None = None,
-    init: str | None = None,
+    init: Path | None = None,
     finetune: bool = False,
     backbone: str | None = None,
     epochs: int | None = None,
@@ -75,10 +76,10 @@ def train(
         settings: Dotted settings, taken out before parsing.
     """
     flags: dict[str, Any] = {
-        "dataset.data": data,
+        "dataset.data": _absolute(data),
         "dataset.layout": layout,
         "dataset.fold": fold,
-        "dataset.val_data": val_data,
+        "dataset.val_data": _absolute(val_data),
         "dataset.missing": missing,
         "dataset.allow_leaks": allow_leaks or None,
         "dataset.sampling.clip_length": clip_length,
@@ -88,11 +89,13 @@ def train(
         "train.lr": lr,
         "train.seed": compute.seed,
         "train.precision": None if compute.precision == "auto" else compute.precision,
-        "init": init,
+        "init": _absolute(init),
     }
-    given = {k: str(v) if isinstance(v, Path) else v for k, v in flags.items() if v is not None}
-    base = _base(out, recipe=recipe, config=config, resume=resume)
+    given = {key: value for key, value in flags.items() if value is not None}
+    base = _base(out, recipe=recipe, config=config, init=init, resume=resume)
     experiment = resolve(base, read_config(config) if config else None, given, settings)
+    if base.name == "auto" and experiment.model.backbone == base.model.backbone:
+        experiment = _without_backbone_for_features(experiment)
     if finetune:
         from lrcn.recipes.auto import with_finetuning
 
@@ -125,18 +128,58 @@ def train(
     return report_skipped(summary.skipped, quiet=compute.quiet)
 
 
-def _base(out: Path | None, *, recipe: str | None, config: Path | None, resume: bool) -> Experiment:
-    """What the settings are applied to: the run to be continued, a recipe, or the default."""
+def _absolute(path: Path | None) -> str | None:
+    """A run is evaluated, repeated and resumed from other folders than it was started in."""
+    return None if path is None else str(path.absolute())
+
+
+def _base(
+    out: Path | None,
+    *,
+    recipe: str | None,
+    config: Path | None,
+    init: Path | None,
+    resume: bool,
+) -> Experiment:
+    """What the settings are applied to: the run to be continued, a recipe, or the default.
+
+    Without a recipe a model to start from brings its network and sampling along.
+    """
+    from lrcn import recipes
     from lrcn.train.run import EXPERIMENT_NAME, load_experiment
 
-    if resume and recipe is None and config is None:
+    if recipe is not None:
+        return recipes.get(recipe)
+    if resume and config is None:
         if out is None:
             raise UsageError("--out is missing: name the run folder to continue")
         if (out / EXPERIMENT_NAME).is_file():
             return load_experiment(out)
-    from lrcn import recipes
+    base = recipes.get("auto")
+    if init is None or config is not None:
+        return base
+    from lrcn.checkpoint import load_model
 
-    return recipes.get("auto" if recipe is None else recipe)
+    start = load_model(init)
+    dataset = replace(base.dataset, sampling=start.sampling)
+    return replace(base, model=start.model.config, dataset=dataset)
+
+
+def _without_backbone_for_features(experiment: Experiment) -> Experiment:
+    """The default takes precomputed features as they are, where DATA holds nothing else."""
+    from lrcn.data.datasets import read_dataset
+    from lrcn.video.features import is_feature_path
+
+    own = experiment.dataset
+    if not own.data:
+        return experiment
+    try:
+        listed = read_dataset(own.data, layout=own.layout, fold=own.fold, missing="skip")
+    except LrcnError:
+        return experiment  # training tells what is wrong with the data
+    if not all(is_feature_path(item.path) for item in listed.items):
+        return experiment
+    return replace(experiment, model=replace(experiment.model, backbone="none"))
 
 
 def _show(summary: TrainSummary, *, as_json: bool) -> None:
