@@ -113,10 +113,10 @@ def train(
         save_environment(run_dir, command_line)
     step = saved_step(run_dir / "last")
     log = RunLog(run_dir if processes.is_main else None, quiet=quiet, resume_step=step)
-    trainer = _make_trainer(
-        experiment, data, saved, processes=processes, device=place, run_dir=run_dir, log=log
-    )
     with log:
+        trainer = _make_trainer(
+            experiment, data, saved, processes=processes, device=place, run_dir=run_dir, log=log
+        )
         for warning in (*advice, *data.warnings):
             log.say(f"warning: {warning}")
         log.say(_what(data, saved.model))
