@@ -52,7 +52,7 @@ the container has no dependable places."""
 _HONEST_LENGTH = frozenset({"mov", "matroska", "avi", "flv", "asf"})
 """Formats whose header says how long the recording is (others estimate it from the file)."""
 
-_SEEK_BY_DTS = frozenset({"mov", "avi"})
+_SEEK_BY_DTS = frozenset({"avi", "mpegts"})
 """Formats whose own index is in decoding time; the others are searched by presentation time."""
 
 _TRANSPORT_PACKET_BYTES = (188, 192, 204)

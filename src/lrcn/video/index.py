@@ -123,12 +123,13 @@ class FrameIndex:
     can_seek: bool
     is_exact: bool
     _key_frames: list[int] = field(init=False, repr=False)
-    _by_stamps: dict[tuple[int | None, int | None], KeyPoint] = field(init=False, repr=False)
+    _by_stamp: dict[int | None, KeyPoint] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_key_frames", [key.frame_index for key in self.keys])
-        by_stamps = {(key.pts, key.dts): key for key in self.keys}
-        object.__setattr__(self, "_by_stamps", by_stamps)
+        by_dts = self.raw_pts is None
+        by_stamp = {key.dts if by_dts else key.pts: key for key in self.keys}
+        object.__setattr__(self, "_by_stamp", by_stamp)
 
     def __len__(self) -> int:
         return len(self.pts_seconds)
@@ -138,8 +139,12 @@ class FrameIndex:
         return max(bisect.bisect_right(self._key_frames, frame_index) - 1, 0)
 
     def find_key(self, pts: int | None, dts: int | None) -> KeyPoint | None:
-        """The key point of the packet with these time stamps."""
-        return self._by_stamps.get((pts, dts))
+        """The key point of the packet with these time stamps.
+
+        After a seek some containers guess other decoding times, so presentation times decide
+        where they are dependable.
+        """
+        return self._by_stamp.get(dts if self.raw_pts is None else pts)
 
     def agrees(self, frame_index: int, pts: int | None) -> bool:
         """Whether a frame with this raw time stamp may be the one with this index."""

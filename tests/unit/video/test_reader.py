@@ -23,6 +23,7 @@ from tests.fakes.media import (
 )
 
 from lrcn.errors import MediaError
+from lrcn.video.decoder import Pass
 from lrcn.video.reader import VideoReader
 
 QUICK_KINDS = ("xvid_packed_b", "xvid_b", "h264_gop12", "edit_list", "rotated_90", "vp9_no_counts")
@@ -102,6 +103,28 @@ def test_the_kinds_are_many():
     assert set(QUICK_KINDS) <= set(KINDS)
 
 
+@pytest.mark.parametrize(
+    "name", ["h264_gop12", "h264_open_gop", "xvid_packed_b", "xvid_b", "transport_stream", "flv1"]
+)
+def test_a_late_frame_costs_one_group_and_not_the_file(base, folder, monkeypatch, name):
+    """Wrong landings are mended by decoding from the beginning: right, but slow."""
+    path = make(KINDS[name], base, folder)
+    decoded = []
+    advance = Pass.advance
+
+    def counted(run):
+        decoded.append(1)
+        return advance(run)
+
+    with VideoReader(path) as reader:
+        last = reader.count() - 1
+        monkeypatch.setattr(Pass, "advance", counted)
+        reader.read([last])
+
+    assert 1 <= len(decoded) <= 12
+
+
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_real_clips(real_data):
     """One clip per UCF101 class, and one of MSVD's H.264 in AVI."""

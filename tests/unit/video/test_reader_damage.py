@@ -234,6 +234,7 @@ def test_ffmpeg_says_nothing_on_stderr(victims, folder):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_nothing_leaks_over_hundreds_of_files(victims):
     """Descriptors exactly; memory after a warm-up, with room for the allocator's moods."""
 

@@ -55,6 +55,20 @@ def test_frames_come_back_and_bytes_repeat(tmp_path, name, settings):
     assert len(decoded_by_ffmpeg(first, 48, 64)) == 9
 
 
+def test_h264_bytes_do_not_depend_on_what_was_in_memory(tmp_path):
+    """x264's macroblock tree reads memory that it never wrote; noise in freed memory shows it."""
+    frames = synthetic_frames(12, 80, 102)
+    rng = np.random.default_rng(0)
+    found = set()
+    noise: list[bytes] = []
+    for _ in range(6):
+        noise = [rng.bytes(int(rng.integers(1_000, 60_000))) for _ in range(20)]
+        found.add(write(tmp_path / "a.mkv", frames, fps=29.97).read_bytes())
+
+    assert len(noise) == 20
+    assert len(found) == 1
+
+
 def test_lossless_is_lossless(tmp_path):
     frames = synthetic_frames(5, 45, 61)
 
