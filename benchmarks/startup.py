@@ -1,6 +1,6 @@
 """How long the program takes to start: `import lrcn` under 0.2 s, `lrcn --help` under 0.5 s.
 
-    python -m benchmarks.startup
+    python benchmarks/startup.py
 
 Beside them: an empty interpreter, which is part of both, and what `import torch` would add.
 """
