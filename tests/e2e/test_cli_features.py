@@ -292,6 +292,17 @@ def test_a_division_is_written_and_used_again(lrcn: Run, world: Path, tmp_path: 
     assert protocol["num_videos"] == made["num_videos"]["test"]
 
 
+def test_a_division_can_be_named_beside_its_data(lrcn: Run, world: Path, tmp_path: Path) -> None:
+    split = tmp_path / "split.csv"
+    other = write_feature_world(tmp_path / "other", num_videos=8)
+    lrcn("data", "split", world, "--out", split, "--quiet")
+
+    code, out, _ = lrcn("train", "--data", world, "--split", split, "--print-config")
+    assert code == 0
+    assert yaml.safe_load(out)["dataset"]["data"] == str(split)
+    assert lrcn("train", "--data", other, "--split", split, "--print-config")[0] == 2
+
+
 def test_what_cannot_be_used_is_listed_and_left_out_of_the_clean_list(
     lrcn: Run, tmp_path: Path
 ) -> None:

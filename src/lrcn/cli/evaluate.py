@@ -196,8 +196,9 @@ class _Source:
             data,
             layout=self.layout or (own.layout if own else None),
             fold=self.fold or (own.fold if own else None),
-            videos_root=self.videos_root,
+            videos_root=self.videos_root or (own.videos_root if own else None),
             missing=self.missing,
+            group_by=own.group_by if own else None,
             group_pattern=own.group_pattern if own else None,
             min_classes=1,
         )

@@ -19,7 +19,6 @@ from lrcn.cli.doctor import doctor
 from lrcn.cli.evaluate import evaluate
 from lrcn.cli.parser import (
     Command,
-    UsageError,
     command_of,
     help_page,
     make_app,
@@ -130,6 +129,3 @@ def _fault(error: Exception) -> int:
         " with the traceback that the same command gives after `export LRCN_DEBUG=1`",
         EXIT_FAULT,
     )
-
-
-__all__ = ["COMMANDS", "UsageError", "main"]

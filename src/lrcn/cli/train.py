@@ -16,7 +16,8 @@ from lrcn.cli.settings import read_config, resolve, to_yaml
 from lrcn.errors import LrcnError
 
 if TYPE_CHECKING:
-    from lrcn.train.config import Experiment
+    from lrcn.structures import VideoList
+    from lrcn.train.config import DatasetConfig, Experiment
     from lrcn.train.session import TrainSummary
 
 
@@ -35,7 +36,11 @@ def train(
     clip_length: int | None = None,
     layout: str | None = None,
     fold: int | None = None,
+    split: Path | None = None,
     val_data: Path | None = None,
+    videos_root: Path | None = None,
+    group_by: Literal["column", "folder", "pattern", "file"] | None = None,
+    group_pattern: str | None = None,
     missing: Literal["error", "skip"] | None = None,
     allow_leaks: bool = False,
     resume: bool = False,
@@ -65,7 +70,11 @@ def train(
         clip_length: Frames per clip.
         layout: Name of the data's layout; default: recognised.
         fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
+        split: Division of this data by `lrcn data split`; the same as giving it as DATA.
         val_data: Folder or list for validation; default: the data's own, or a part of train.
+        videos_root: Where the listed files lie, when not beside the list.
+        group_by: How sources are told: column, folder, pattern, or file (every file for itself).
+        group_pattern: Regular expression on paths; its brackets are the source.
         missing: What happens when a listed file is absent or unreadable.
         allow_leaks: Go on although a group or a file stands on both sides of the split.
         resume: Continue the run in --out; nothing else need be given.
@@ -80,6 +89,9 @@ def train(
         "dataset.layout": layout,
         "dataset.fold": fold,
         "dataset.val_data": _absolute(val_data),
+        "dataset.videos_root": _absolute(videos_root),
+        "dataset.group_by": group_by,
+        "dataset.group_pattern": group_pattern,
         "dataset.missing": missing,
         "dataset.allow_leaks": allow_leaks or None,
         "dataset.sampling.clip_length": clip_length,
@@ -94,6 +106,8 @@ def train(
     given = {key: value for key, value in flags.items() if value is not None}
     base = _base(out, recipe=recipe, config=config, init=init, resume=resume)
     experiment = resolve(base, read_config(config) if config else None, given, settings)
+    if split is not None:
+        experiment = _divided_by(split, experiment)
     if base.name == "auto" and experiment.model.backbone == base.model.backbone:
         experiment = _without_backbone_for_features(experiment)
     if finetune:
@@ -165,21 +179,49 @@ def _base(
     return replace(base, model=start.model.config, dataset=dataset)
 
 
+def _divided_by(split: Path, experiment: Experiment) -> Experiment:
+    """The experiment on a saved division, which is a list of the same data with their parts.
+
+    Raises:
+        DataError: the file is no division, or one of other data.
+    """
+    from lrcn.data.split_file import load_division
+
+    own = experiment.dataset
+    if own.data:
+        load_division(split, _listed(own))
+    dataset = replace(own, data=str(split.absolute()), layout="csv", fold=None)
+    return replace(experiment, dataset=dataset)
+
+
 def _without_backbone_for_features(experiment: Experiment) -> Experiment:
     """The default takes precomputed features as they are, where DATA holds nothing else."""
-    from lrcn.data.datasets import read_dataset
     from lrcn.video.features import is_feature_path
 
     own = experiment.dataset
     if not own.data:
         return experiment
     try:
-        listed = read_dataset(own.data, layout=own.layout, fold=own.fold, missing="skip")
+        listed = _listed(replace(own, missing="skip"))
     except LrcnError:
         return experiment  # training tells what is wrong with the data
     if not all(is_feature_path(item.path) for item in listed.items):
         return experiment
     return replace(experiment, model=replace(experiment.model, backbone="none"))
+
+
+def _listed(settings: DatasetConfig) -> VideoList:
+    from lrcn.data.datasets import read_dataset
+
+    return read_dataset(
+        settings.data,
+        layout=settings.layout,
+        fold=settings.fold,
+        videos_root=settings.videos_root,
+        missing=settings.missing,
+        group_by=settings.group_by,
+        group_pattern=settings.group_pattern,
+    )
 
 
 def _show(summary: TrainSummary, *, as_json: bool) -> None:
