@@ -77,6 +77,7 @@ class _LabelledClips(ABC):
         class_names: Sequence[str] | None,
         seed: int,
         join_probability: float,
+        join_after: int,
         missing: Literal["error", "skip"],
     ) -> None:
         if not video_list.items:
@@ -89,6 +90,7 @@ class _LabelledClips(ABC):
         self.seed = seed
         self._clip_length = clip_length
         self._join_probability = join_probability
+        self._join_after = join_after
         self._missing = missing
 
     def __len__(self) -> int:
@@ -109,7 +111,8 @@ class _LabelledClips(ABC):
             if self._missing == "skip":
                 return SkippedFile(path=item.path, reason=str(error))
             raise
-        if chance(self._join_probability, generator):
+        joins = chance(self._join_probability, generator)
+        if joins and key.epoch >= self._join_after:
             parts += self._partner(key.item, generator)
         return self._example(parts, item.video_id, counts=key.counts)
 
@@ -177,6 +180,7 @@ class ClipDataset(_LabelledClips):
         frame_cache: Keeps resized frames, so that later epochs decode nothing.
         join_probability: Chance that a clip is followed, without a reset, by one of another
             video with its own target: a carried state learns to change its mind.
+        join_after: First epoch with joined clips; before it a clip stands alone.
         missing: What a video that cannot be read does: raise, or become a `SkippedFile`.
     """
 
@@ -191,6 +195,7 @@ class ClipDataset(_LabelledClips):
         seed: int = 0,
         frame_cache: FrameCache | None = None,
         join_probability: float = 0.0,
+        join_after: int = 0,
         missing: Literal["error", "skip"] = "error",
     ) -> None:
         super().__init__(
@@ -199,6 +204,7 @@ class ClipDataset(_LabelledClips):
             class_names=class_names,
             seed=seed,
             join_probability=join_probability,
+            join_after=join_after,
             missing=missing,
         )
         self.sampling = sampling
@@ -296,6 +302,7 @@ class FeatureDataset(_LabelledClips):
         class_names: The model's classes, where they are not the list's own.
         seed: The run's.
         join_probability: As for `ClipDataset`.
+        join_after: As for `ClipDataset`.
 
     Raises:
         DataError: If there are not as many features as videos.
@@ -310,6 +317,7 @@ class FeatureDataset(_LabelledClips):
         class_names: Sequence[str] | None = None,
         seed: int = 0,
         join_probability: float = 0.0,
+        join_after: int = 0,
     ) -> None:
         super().__init__(
             video_list,
@@ -317,6 +325,7 @@ class FeatureDataset(_LabelledClips):
             class_names=class_names,
             seed=seed,
             join_probability=join_probability,
+            join_after=join_after,
             missing="error",
         )
         if len(features) != len(video_list):

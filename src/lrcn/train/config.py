@@ -47,6 +47,8 @@ class DatasetConfig:
     join_probability: float = 0.0
     """Chance that a clip is continued by one of another video without a reset, so that a
     carried state learns to change its mind."""
+    join_after: int = 0
+    """First epoch (from 0) with joined clips: what happens in one clip is learnt before."""
     num_workers: int = 0
     """Processes that decode ahead; 0 = a thread of this process."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -62,6 +64,8 @@ class DatasetConfig:
             problems.append(f"join_probability must be 0 to 1, not {self.join_probability}")
         if self.max_examples is not None and self.max_examples < 1:
             problems.append(f"max_examples must be at least 1, not {self.max_examples}")
+        if self.join_after < 0:
+            problems.append(f"join_after must be 0 or more, not {self.join_after}")
         if self.num_workers < 0:
             problems.append(f"num_workers must be 0 or more, not {self.num_workers}")
         if problems:

@@ -156,6 +156,7 @@ class Examples:
             seed=self.experiment.train.seed,
             frame_cache=FrameCache() if keep else None,
             join_probability=settings.join_probability,
+            join_after=settings.join_after,
             missing=settings.missing,
         )
 
@@ -174,6 +175,7 @@ class Examples:
             class_names=model.class_names,
             seed=self.experiment.train.seed,
             join_probability=settings.join_probability,
+            join_after=settings.join_after,
         )
 
     def _cached(

@@ -111,17 +111,26 @@ class Trainer:
             TrainingDivergedError: the loss became infinite or no number.
         """
         joint: bool | None = None
-        with _stop_on_signal(self):
+        try:
             while not self.progress.finished and (stage := self._stage()) is not None:
                 if stage.joint is not joint:
                     self._begin_stage(stage)
                     joint = stage.joint
-                self._train_epoch(stage)
+                with _stop_on_signal(self):
+                    self._train_epoch(stage)
                 self._end_epoch()
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(
+                stop.args[0] if stop.args else f"stopped. {self._how_to_go_on}"
+            ) from None
         if not self.progress.finished:
             self.progress.finished = True
             self._save_last()
         return self.progress
+
+    @property
+    def _how_to_go_on(self) -> str:
+        return f"Go on with: lrcn train --resume --out {self.run_dir}"
 
     @property
     def num_epochs(self) -> int:
@@ -255,8 +264,7 @@ class Trainer:
             self._save_last()
         if stop:
             raise KeyboardInterrupt(
-                f"stopped at step {progress.step}; everything is saved."
-                f" Go on with: lrcn train --resume --out {self.run_dir}"
+                f"stopped at step {progress.step}; everything is saved. {self._how_to_go_on}"
             )
 
     def _end_epoch(self) -> None:
@@ -384,7 +392,7 @@ def _stop_on_signal(trainer: Trainer) -> Iterator[None]:
     def request(number: int, frame: FrameType | None) -> None:
         del number, frame
         if trainer.stop_requested:
-            raise KeyboardInterrupt("stopped at once; the last saved state can be resumed")
+            raise KeyboardInterrupt(f"stopped at once. {trainer._how_to_go_on}")
         trainer.stop_requested = True
         trainer.log.say("stopping after this step; press Ctrl-C again to stop at once")
 
