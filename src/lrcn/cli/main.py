@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from lrcn.cli.benchmark import benchmark
 from lrcn.cli.compare import compare
@@ -28,7 +29,7 @@ from lrcn.cli.parser import (
 from lrcn.cli.predict import predict
 from lrcn.cli.recipes import recipes
 from lrcn.cli.report import report
-from lrcn.cli.settings import print_settings, suggest
+from lrcn.cli.settings import WITH_SETTINGS, print_settings, suggest
 from lrcn.cli.train import train
 from lrcn.errors import LrcnError
 from lrcn.version import __version__
@@ -99,14 +100,14 @@ def _accept_any_name() -> None:
 def _run(tokens: list[str]) -> int:
     app = make_app(COMMANDS, group_help=GROUP_HELP, help_text=HELP, version=__version__)
     command = command_of(tokens, COMMANDS)
-    if command == "train":
-        if "--help" in tokens or "-h" in tokens:
-            help_page(app, ["train"])
-            print_settings()
-            return EXIT_DONE
-        tokens, settings = take_settings(tokens)
-        return parse(app, tokens, {"settings": settings}, suggest).run()
-    return parse(app, tokens, {}).run()
+    if command not in WITH_SETTINGS:
+        return parse(app, tokens, {}).run()
+    if "--help" in tokens or "-h" in tokens:
+        help_page(app, command.split())
+        print_settings(WITH_SETTINGS[command]())
+        return EXIT_DONE
+    rest, settings = take_settings(tokens)
+    return parse(app, rest, {"settings": settings}, partial(suggest, command)).run()
 
 
 def _complain(message: str, code: int, *, label: str = "lrcn: error") -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,39 +35,43 @@ def resolve(
     from lrcn.settings import override
 
     experiment = override(base, config) if config else base
-    changes = {key: _switch(key, value) for key, value in dotted.items()}
-    return override(experiment, {**flags, **changes})
+    return override(experiment, {**flags, **with_switches(dotted, all_settings())})
 
 
-def _switch(key: str, value: str | None) -> str:
-    """A setting without a value turns a switch on; other settings need a value."""
-    if value is not None:
-        return value
-    kinds = {setting.key: setting.type_name for setting in all_settings()}
-    if kinds.get(key, "true|false").startswith("true|false"):
-        return "true"
-    raise UsageError(f"setting --{key} needs a value: {kinds[key]}. See `lrcn train --help`")
+def with_switches(dotted: Mapping[str, str | None], settings: list[Setting]) -> dict[str, str]:
+    """Settings without a value turn a switch on.
 
-
-def is_complete(config: Mapping[str, Any]) -> bool:
-    """Whether a tree names every setting, as the experiment.yaml of a run does."""
-
-    def has(node: Any, parts: list[str]) -> bool:
-        for part in parts:
-            if not isinstance(node, Mapping) or part not in node:
-                return False
-            node = node[part]
-        return True
-
-    return all(has(config, setting.key.split(".")) for setting in all_settings())
+    Raises:
+        UsageError: a setting that is no switch has no value.
+    """
+    kinds = {setting.key: setting.type_name for setting in settings}
+    for key, value in dotted.items():
+        if value is None and not kinds.get(key, "true|false").startswith("true|false"):
+            raise UsageError(f"setting --{key} needs a value: {kinds[key]}. --help lists them all")
+    return {key: "true" if value is None else value for key, value in dotted.items()}
 
 
 def all_settings() -> list[Setting]:
-    """Every setting of an experiment that has a dotted name."""
+    """Every setting of an experiment."""
     from lrcn.settings import describe
     from lrcn.train.config import Experiment
 
     return describe(Experiment)
+
+
+def world_settings() -> list[Setting]:
+    """Every setting of the rendered world, as `world.noise`."""
+    from lrcn.data.motion_config import MotionConfig
+    from lrcn.settings import describe
+
+    return describe(MotionConfig, prefix="world.")
+
+
+WITH_SETTINGS: Mapping[str, Callable[[], list[Setting]]] = {
+    "train": all_settings,
+    "data make": world_settings,
+}
+"""The commands that take dotted settings → all of them."""
 
 
 def to_yaml(experiment: Experiment) -> str:
@@ -84,10 +88,13 @@ def flag_of(setting: Setting) -> str:
     return "--" + setting.key.replace("_", "-")
 
 
-def suggest(option: str) -> str | None:
+def suggest(command: str, option: str) -> str | None:
     """The dotted flag whose last part is the option: `--hidden-size` for `--model.hidden-size`."""
+    if command not in WITH_SETTINGS:
+        return None
     wanted = option.removeprefix("--").replace("-", "_")
-    found = [s for s in all_settings() if "." in s.key and s.key.rpartition(".")[2] == wanted]
+    settings = WITH_SETTINGS[command]()
+    found = [s for s in settings if "." in s.key and s.key.rpartition(".")[2] == wanted]
     return flag_of(found[0]) if found else None
 
 
@@ -108,7 +115,7 @@ def by_part(settings: list[Setting]) -> list[tuple[str, list[Setting]]]:
     return [(part, list(g)) for part, g in groupby(dotted, lambda s: s.key.rpartition(".")[0])]
 
 
-def print_settings() -> None:
+def print_settings(settings: list[Setting]) -> None:
     """The dotted settings with type, default and help, on stdout."""
     from rich.console import Console
     from rich.padding import Padding
@@ -116,12 +123,11 @@ def print_settings() -> None:
 
     console = Console(file=sys.stdout, highlight=False)
     console.print(
-        "\nSettings: every one can stand in a YAML file (--config) or on the command line,"
-        " with dashes or underscores.\n"
+        "\nSettings, with dashes or underscores (of a training: also in a YAML file, --config):\n"
     )
-    for part, settings in by_part(all_settings()):
+    for part, members in by_part(settings):
         console.print(Text(part, style="bold"))
-        for setting in settings:
+        for setting in members:
             head = Text.assemble((flag_of(setting), "cyan"), f" {setting.type_name}")
             head.append(f"  [default: {show_default(setting)}]", style="dim")
             console.print(Padding(head, (0, 0, 0, 2)))
