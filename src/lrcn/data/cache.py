@@ -17,14 +17,15 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
 
 from lrcn.data.store import TensorStore
+from lrcn.errors import DataError
 from lrcn.structures import Clip, Preprocessing, VideoFeatures, VideoInfo
 
 _FORMAT = 1
@@ -158,6 +159,39 @@ class FeatureCache:
     def prune(self, max_bytes: int) -> int:
         """Remove the entries not used for longest until `max_bytes` remain; bytes freed."""
         return self._store.prune(max_bytes)
+
+
+class CachedFeatures(Sequence[VideoFeatures]):
+    """Features in a cache as a sequence: each is mapped when asked for, none is kept in memory.
+
+    Args:
+        cache: Where they lie.
+        keys: One for each video.
+    """
+
+    def __init__(self, cache: FeatureCache, keys: Sequence[str]) -> None:
+        self._cache = cache
+        self._keys = tuple(keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, index: int) -> VideoFeatures: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[VideoFeatures]: ...
+    def __getitem__(self, index: int | slice) -> VideoFeatures | Sequence[VideoFeatures]:
+        """Raises DataError where the entry was removed or damaged meanwhile."""
+        if isinstance(index, slice):
+            return CachedFeatures(self._cache, self._keys[index])
+        found = self._cache.get(self._keys[index])
+        if found is None:
+            raise DataError(
+                f"an entry of the feature cache {self._cache.root} was removed or damaged during "
+                "the run; it must stay while it is used. Start again with --resume: it is made "
+                "anew."
+            )
+        return found
 
 
 class FrameCache:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from lrcn.data.augment import chance, integer
-from lrcn.data.cache import FeatureCache, FrameCache
+from lrcn.data.cache import FrameCache
 from lrcn.data.content import content_hash
 from lrcn.data.sampler import ItemKey, keyed_generator
 from lrcn.data.transforms import EvalTransform, TrainTransform, resize
@@ -347,39 +347,6 @@ class FeatureDataset(_LabelledClips):
 
     def _blank(self) -> Tensor:
         return torch.zeros((1, self.features[0].features_VTD.shape[2]))
-
-
-class CachedFeatures(Sequence[VideoFeatures]):
-    """Features in a cache as a sequence: each is mapped when asked for, none is kept in memory.
-
-    Args:
-        cache: Where they lie.
-        keys: One for each video.
-    """
-
-    def __init__(self, cache: FeatureCache, keys: Sequence[str]) -> None:
-        self._cache = cache
-        self._keys = tuple(keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    @overload
-    def __getitem__(self, index: int) -> VideoFeatures: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[VideoFeatures]: ...
-    def __getitem__(self, index: int | slice) -> VideoFeatures | Sequence[VideoFeatures]:
-        """Raises DataError where the entry was removed or damaged meanwhile."""
-        if isinstance(index, slice):
-            return CachedFeatures(self._cache, self._keys[index])
-        found = self._cache.get(self._keys[index])
-        if found is None:
-            raise DataError(
-                f"an entry of the feature cache {self._cache.root} was removed or damaged during "
-                "the run; it must stay while it is used. Start again with --resume: it is made "
-                "anew."
-            )
-        return found
 
 
 def _open(item: VideoItem) -> VideoSource:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from lrcn.data.clips import CachedFeatures, ClipDataset, FeatureDataset, label_targets
+from lrcn.data.cache import CachedFeatures
+from lrcn.data.clips import ClipDataset, FeatureDataset, label_targets
 from lrcn.data.collate import collate
 from lrcn.data.sampler import EpochSampler, ItemKey, class_balanced_weights, keyed_generator
 from lrcn.errors import LrcnError

@@ -98,6 +98,6 @@ def test_mean_weights_follow_and_swap_back():
     mean.update(model)  # decay min(0.5, 2/11): 0 * 2/11 + 1 * 9/11
     mean.swap(model)
 
-    assert float(model.weight) == pytest.approx(9 / 11)
+    assert model.weight.item() == pytest.approx(9 / 11)
     mean.swap(model)
-    assert float(model.weight) == 1.0
+    assert model.weight.item() == 1.0

@@ -34,7 +34,7 @@ def test_an_existing_run_is_refused_resumed_or_replaced(tmp_path):
     prepare_run(run, resume=False, overwrite=False)
     save_experiment(run, Experiment())
 
-    with pytest.raises(OutputError, match="exists already. Add --resume"):
+    with pytest.raises(OutputError, match=r"exists already\. Add --resume"):
         prepare_run(run, resume=False, overwrite=False)
     prepare_run(run, resume=True, overwrite=False)
     assert (run / "experiment.yaml").exists()
