@@ -146,12 +146,17 @@ def report_skipped(skipped: Sequence[SkippedFile], *, quiet: bool = False, shown
     broken = [file for file in skipped if os.path.lexists(file.path)]
     absent = [file for file in skipped if not os.path.lexists(file.path)]
     for file in broken:
-        say(f"left out {file.path}: {file.reason}")
+        say(f"left out {with_path(file.path, file.reason)}")
     for file in absent[:shown]:
-        say(f"left out {file.path}: {file.reason}", quiet=quiet)
+        say(f"left out {with_path(file.path, file.reason)}", quiet=quiet)
     if len(absent) > shown:
         say(f"left out {len(absent) - shown} more absent files", quiet=quiet)
     return 1 if broken else 0
+
+
+def with_path(path: str, reason: str) -> str:
+    """The reason with the path before it, unless it names it already."""
+    return reason if path in reason else f"{path}: {reason}"
 
 
 @contextmanager

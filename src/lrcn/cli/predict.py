@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lrcn.cli.options import DEFAULTS, ComputeOptions
-from lrcn.cli.output import print_json, print_line, print_table, refuse_existing_file, say, watcher
+from lrcn.cli.output import (
+    print_json,
+    print_line,
+    print_table,
+    refuse_existing_file,
+    say,
+    watcher,
+    with_path,
+)
 from lrcn.cli.parser import STDIN, UsageError, flattened, option
 from lrcn.errors import DataError
 
@@ -275,8 +283,7 @@ def _report_failures(found: Sequence[Prediction]) -> int:
     """Name what failed, on stderr; 1 when something did."""
     failed = [p for p in found if p.error is not None]
     for p in failed:
-        reason = p.error or ""
-        say(f"failed: {reason if p.path in reason else f'{p.path}: {reason}'}")
+        say(f"failed: {with_path(p.path, p.error or '')}")
     if failed:
         say(f"{len(failed)} of {len(found)} failed")
     return 1 if failed else 0
