@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from lrcn.engine.fuse import fuse
-from lrcn.engine.tape import Player, record
+from lrcn.engine.tape import Player, Tape, record
+from lrcn.engine.workers import run_parts
 from lrcn.structures import Preprocessing
 
-_TRACE_FRAMES = 2
+_RECORDED_FRAMES = 2
 _CHECK_FRAMES = 3
 """Not the number that was recorded: a batch size baked into the tape would show."""
 
-_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.05}
+_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.01}
 """Largest error of a check frame's features against the plain float32 network, relative to their
-length. bfloat16 has 8 bits: 49 layers of EfficientNet-Lite0 give 0.01 to 0.02."""
+length. With twice that, a video's probabilities were seen to move by 0.02: too much."""
+
+_CACHE_BYTES = 10 * 2**20
+"""Largest layer output that is kept in a core's share of the cache."""
 
 
 class PixelBackbone(Protocol):
@@ -50,27 +56,28 @@ class FastBackbone:
     Attributes:
         name: The backbone's.
         feature_layer: The tap.
-        arithmetic: How it computes, "bfloat16 fused": what names cached features.
+        weights_hash: 16 hexadecimal digits that stand for the weights.
+        arithmetic: How it computes, "float32 fused": part of the name of cached features.
         description: What was chosen and why, one line for reports.
         batch_size: Frames per call that suit it; any number is allowed.
     """
 
     def __init__(
         self,
-        frozen: PixelBackbone,
-        compute: Callable[[Tensor], Tensor],
+        backbone: PixelBackbone,
+        way: Way,
+        notes: Sequence[str] = (),
         *,
-        arithmetic: str,
-        description: str,
         batch_size: int,
     ) -> None:
-        self.name = frozen.name
-        self.feature_layer = frozen.feature_layer
-        self.arithmetic = arithmetic
-        self.description = description
+        self.name = backbone.name
+        self.feature_layer = backbone.feature_layer
+        self.weights_hash = _weights_hash(backbone)
+        self.arithmetic = way.arithmetic
+        remark = f" ({'; '.join(notes)})" if notes else ""
+        self.description = f"{way.arithmetic}, {way.details}{remark}"
         self.batch_size = batch_size
-        self._frozen = frozen
-        self._compute = compute
+        self._compute = way.compute
 
     def __repr__(self) -> str:
         return f"FastBackbone({self.name}, {self.description})"
@@ -87,16 +94,6 @@ class FastBackbone:
         with torch.no_grad():
             return self._compute(frames_NCHW).float().cpu()
 
-    @cached_property
-    def weights_hash(self) -> str:
-        """16 hexadecimal digits that stand for the weights, as the original has them."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self._frozen.state_dict().items()):
-            data = tensor.detach().cpu().contiguous()
-            digest.update(f"{name}:{data.dtype}:{tuple(data.shape)};".encode())
-            digest.update(data.reshape(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()[:16]
-
 
 def fast_backbone(
     backbone: PixelBackbone,
@@ -108,83 +105,132 @@ def fast_backbone(
     """A frozen copy of `backbone` arranged for speed on `device`.
 
     On a processor its operations are recorded, batch norms and activations folded into oneDNN
-    convolutions, and the result compared with the plain network on a few pictures; where that
-    fails the plain network runs, channels-last, and `description` says why.
+    convolutions, and frames go through it a few at a time on every thread. Whatever is chosen is
+    compared with the plain float32 network on a few pictures: bfloat16 that changes the features
+    by more than 1 % gives way to float32, a network that cannot be fused runs as it is, and
+    `description` says why.
 
     Args:
         backbone: It is not changed, and later changes of it are not seen.
         device: Where to run.
         precision: From `choose_precision(..., purpose="inference")`.
-        batch_size: Frames per call that the weights are laid out for.
+        batch_size: Frames per call.
     """
-    frozen = copy.deepcopy(backbone)
-    for module in frozen.modules():
-        module.train(mode=False).requires_grad_(requires_grad=False)
-    type_name = str(precision).removeprefix("torch.")
-    reason = f"on {device.type}"
-    if device.type == "cpu":
-        try:
-            compute, num_fused = _fused(frozen, precision, batch_size)
-        except (RuntimeError, ValueError, NotImplementedError, AttributeError) as error:
-            reason = f"not fused: {' '.join(str(error).split())[:200]}"
-        else:
-            return FastBackbone(
-                frozen,
-                compute,
-                arithmetic=f"{type_name} fused",
-                description=f"{type_name}, {num_fused} fused convolutions, channels-last",
-                batch_size=batch_size,
-            )
-    return FastBackbone(
-        frozen,
-        _plain(frozen, device, precision),
-        arithmetic=f"{type_name} plain",
-        description=f"{type_name}, plain operations, channels-last ({reason})",
-        batch_size=batch_size,
-    )
+    ways = (_plain,) if device.type != "cpu" else (_fused, _plain)
+    notes: list[str] = []
+    with _evaluating(backbone), torch.no_grad():
+        check_NCHW = _check_frames(backbone.preprocessing.input_px)
+        expected_ND = _expected(backbone, check_NCHW)
+        for dtype in dict.fromkeys((precision, torch.float32)):
+            for way in ways:
+                try:
+                    chosen = way(backbone, device, dtype, batch_size)
+                    error = _error(chosen.compute(check_NCHW).float().cpu(), expected_ND)
+                except (RuntimeError, ValueError, NotImplementedError, AttributeError) as failure:
+                    notes.append(f"cannot be fused: {' '.join(str(failure).split())[:200]}")
+                    continue
+                if error <= _TOLERANCE[dtype]:
+                    return FastBackbone(backbone, chosen, notes, batch_size=batch_size)
+                notes.append(f"{chosen.arithmetic} is off by {100 * error:.2g} %")
+                if dtype != torch.float32:
+                    break
+        chosen = _plain(backbone, device, torch.float32, batch_size)
+        return FastBackbone(backbone, chosen, notes, batch_size=batch_size)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to compute the features."""
+
+    compute: Callable[[Tensor], Tensor]
+    arithmetic: str
+    """"float32 fused"."""
+    details: str
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _plain(
-    frozen: PixelBackbone, device: torch.device, precision: torch.dtype
-) -> Callable[[Tensor], Tensor]:
-    network = copy.deepcopy(frozen)
+    backbone: PixelBackbone, device: torch.device, dtype: torch.dtype, batch_size: int
+) -> Way:
+    """The network as it is, channels-last."""
+    del batch_size
+    network = copy.deepcopy(backbone)
     assert isinstance(network, nn.Module)
-    network.to(device, precision).to(memory_format=torch.channels_last)
+    network.to(device, dtype).to(memory_format=torch.channels_last)
 
     def compute(frames_NCHW: Tensor) -> Tensor:
         frames = frames_NCHW.to(device).contiguous(memory_format=torch.channels_last)
         result: Tensor = network(network.normalise(frames))
         return result
 
-    return compute
+    return Way(compute, f"{_name(dtype)} plain", f"channels-last on {device.type}")
 
 
 def _fused(
-    frozen: PixelBackbone, precision: torch.dtype, batch_size: int
-) -> tuple[Callable[[Tensor], Tensor], int]:
-    """The fused network behind its normalisation, checked.
+    backbone: PixelBackbone, device: torch.device, dtype: torch.dtype, batch_size: int
+) -> Way:
+    """The recorded and fused network behind its normalisation.
 
     Raises:
-        RuntimeError: it cannot be recorded or run, or its features are wrong.
+        RuntimeError: it cannot be recorded, or nothing in it can be fused.
     """
-    check_NCHW = _check_frames(frozen.preprocessing.input_px)
-    with torch.no_grad():
-        expected_ND = frozen(frozen.normalise(check_NCHW))
-        tape, num_fused = fuse(
-            record(frozen, frozen.normalise(check_NCHW[:_TRACE_FRAMES])), precision, batch_size
-        )
-        if not num_fused:
-            raise RuntimeError("it has no convolution that could be fused")
-        network, normalise = Player(tape), _Normaliser(frozen.preprocessing, precision)
+    del device
+    example = backbone.normalise(_check_frames(backbone.preprocessing.input_px))
+    tape = record(backbone, example[:_RECORDED_FRAMES].contiguous())
+    fused, num_fused = fuse(tape, dtype, _RECORDED_FRAMES)
+    if not num_fused:
+        raise RuntimeError("it has no convolution that could be")
+    at_once = _frames_at_once(fused, dtype, batch_size)
+    network, normalise = Player(fused), _Normaliser(backbone.preprocessing, dtype)
 
-        def compute(frames_NCHW: Tensor) -> Tensor:
-            return network(normalise(frames_NCHW))
+    def part(frames_NCHW: Tensor) -> Tensor:
+        return network(normalise(frames_NCHW))
 
-        error_ND = compute(check_NCHW).float() - expected_ND
-    worst = float((error_ND.norm(dim=1) / expected_ND.norm(dim=1).clamp_min(1e-12)).max())
-    if not worst <= _TOLERANCE[precision]:
-        raise RuntimeError(f"the fused network is wrong by {worst:.3g}")
-    return compute, num_fused
+    def compute(frames_NCHW: Tensor) -> Tensor:
+        return torch.cat(run_parts(part, torch.split(frames_NCHW, at_once)))
+
+    details = f"{num_fused} oneDNN convolutions, {at_once} frames at a time"
+    return Way(compute, f"{_name(dtype)} fused", details)
+
+
+def _frames_at_once(tape: Tape, dtype: torch.dtype, batch_size: int) -> int:
+    """So many that layers fit the cache, but enough that reading the weights does not dominate.
+
+    EfficientNet-Lite0: 2 (its largest layer has 4.8 MB a frame; 64 frames at once take twice as
+    long). CaffeNet: 32 (230 MB of weights).
+    """
+    layers = [math.prod(out.size) // _RECORDED_FRAMES for s in tape.steps for out in s.outputs]
+    fitting = _CACHE_BYTES // (max(layers) * dtype.itemsize)
+    weights = sum(constant.numel() for constant in tape.constants())
+    return max(1, min(batch_size, max(fitting, weights // sum(layers))))
+
+
+@contextmanager
+def _evaluating(backbone: PixelBackbone) -> Iterator[None]:
+    """In evaluation mode, and afterwards as it was before."""
+    before = [(module, module.training) for module in backbone.modules()]
+    try:
+        for module, _ in before:
+            module.training = False
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+def _expected(backbone: PixelBackbone, frames_NCHW: Tensor) -> Tensor:
+    """The plain network's features, where its weights are."""
+    device = next((tensor.device for tensor in backbone.state_dict().values()), None)
+    return backbone(backbone.normalise(frames_NCHW.to(device))).float().cpu()
+
+
+def _error(features_ND: Tensor, expected_ND: Tensor) -> float:
+    """Length of the worst frame's error, as a share of the length of its features."""
+    lengths_N = expected_ND.norm(dim=1).clamp_min(1e-12)
+    return float(((features_ND - expected_ND).norm(dim=1) / lengths_N).max())
 
 
 def _check_frames(size_px: int) -> Tensor:
@@ -193,6 +239,15 @@ def _check_frames(size_px: int) -> Tensor:
     coarse = torch.rand(_CHECK_FRAMES, 3, 8, 8, generator=generator)
     smooth = nn.functional.interpolate(coarse, size=(size_px, size_px), mode="bilinear")
     return smooth.mul(255).round().to(torch.uint8)
+
+
+def _weights_hash(backbone: PixelBackbone) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(backbone.state_dict().items()):
+        data = tensor.detach().cpu().contiguous()
+        digest.update(f"{name}:{data.dtype}:{tuple(data.shape)};".encode())
+        digest.update(data.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 class _Normaliser:

@@ -215,7 +215,8 @@ def _is_fixed_norm(step: Step, source: Slot) -> bool:
 
 def _with_constants(step: Step, dtype: torch.dtype) -> Step:
     def convert(tensor: Tensor) -> Tensor:
-        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+        # A copy in any case: the network may be trained further.
+        return tensor.detach().to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
 
     args, kwargs = mapped((step.args, dict(step.kwargs)), Tensor, convert)
     return replace(step, args=args, kwargs=kwargs)

@@ -62,6 +62,13 @@ class Tape:
         counted[self.output] += 1
         return counted
 
+    def constants(self) -> list[Tensor]:
+        """Weights and other tensors that do not come from the input."""
+        found: list[Tensor] = []
+        for step in self.steps:
+            mapped((step.args, dict(step.kwargs)), Tensor, found.append)
+        return found
+
     def pruned(self) -> Tape:
         """Without operations whose results nobody uses, except those that work in place."""
         kept: list[Step] = []

@@ -114,7 +114,7 @@ class _Painter:
         clock_px = draw.textlength(clock, font=self.font)
         draw.text((self.width - clock_px - margin, top), clock, fill=_GREY, font=self.font)
         current = self._current(seconds)
-        title = ", ".join(s.class_name for s in current) or "–"
+        title = ", ".join(s.class_name for s in current) or "none"
         title = self._fitted(draw, title, self.width - clock_px - 4 * margin)
         draw.text((margin, top), title, fill=_WHITE, font=self.font)
         holding = {s.class_name for s in current}

@@ -83,7 +83,7 @@ class Predictor:
         precision: Precision = "auto",
         num_crops: int = 1,
         whole_video: bool = False,
-        batch_size: int = 32,
+        batch_size: int = 64,
         decode_threads: int = 1,
     ) -> None:
         """Take a model; it is moved to the device and put into evaluation mode.
