@@ -118,7 +118,7 @@ def fast_backbone(
     """
     ways = (_plain,) if device.type != "cpu" else (_fused, _plain)
     notes: list[str] = []
-    with _evaluating(backbone), torch.no_grad():
+    with _evaluating(backbone), _one_thread(), torch.no_grad():
         check_NCHW = _check_frames(backbone.preprocessing.input_px)
         expected_ND = _expected(backbone, check_NCHW)
         for dtype in dict.fromkeys((precision, torch.float32)):
@@ -219,6 +219,17 @@ def _evaluating(backbone: PixelBackbone) -> Iterator[None]:
     finally:
         for module, training in before:
             module.training = training
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Preparing is many small operations: where others compute too, threads would wait in each."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _expected(backbone: PixelBackbone, frames_NCHW: Tensor) -> Tensor:
