@@ -121,6 +121,41 @@ def test_a_tensor_with_two_readers_is_not_folded_away() -> None:
     torch.testing.assert_close(fused(batch), plain(network, batch), rtol=1e-5, atol=1e-5)
 
 
+class Flattened(Network):
+    """Whole feature maps in a row, pooled ones too, and weights that are computed on the way."""
+
+    def forward(self, frames_NCHW: Tensor) -> Tensor:
+        x = self.last(F.relu(self.norm(self.stem(frames_NCHW))))
+        maps = F.max_pool2d(x, 5).flatten(1)
+        pooled = F.adaptive_avg_pool2d(x, 1).flatten(1)
+        weight = self.linear.weight / self.linear.weight.norm(dim=1, keepdim=True)
+        return torch.cat([maps[:, :7], F.linear(pooled, weight)], 1)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_flattened_maps_and_computed_weights(channels_last: bool) -> None:
+    network, batch = Flattened().eval(), frames(6)
+    if channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    fused = fast(network)
+    assert "2 oneDNN" in fused.description
+    torch.testing.assert_close(fused(batch), plain(network, batch), rtol=1e-5, atol=1e-5)
+
+
+def test_a_network_that_writes_into_its_weights_is_not_recorded() -> None:
+    class Counts(Network):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("total", torch.zeros(16))
+
+        def forward(self, frames_NCHW: Tensor) -> Tensor:
+            x = self.stem(frames_NCHW)
+            self.total.add_(x.sum((0, 2, 3)))
+            return x.mean((2, 3))
+
+    assert "changes a constant" in fast(Counts().eval()).description
+
+
 def test_the_original_is_left_alone_and_later_changes_are_not_seen(network: Network) -> None:
     network.train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

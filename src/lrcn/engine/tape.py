@@ -43,9 +43,7 @@ class Step:
 
     def inputs(self) -> list[Slot]:
         """Slots among the arguments."""
-        found: list[Slot] = []
-        mapped((self.args, dict(self.kwargs)), Slot, found.append)
-        return found
+        return _slots_in((self.args, dict(self.kwargs)))
 
 
 @dataclass(frozen=True)
@@ -151,11 +149,19 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         known_args, known_kwargs = mapped((args, kwargs), Tensor, self._known)
         result = func(*args, **kwargs)
         self._alive.extend((args, kwargs, result))
+        if not _slots_in((known_args, known_kwargs)):
+            return result  # of constants alone: a constant
+        if _writes(func) and not isinstance(known_args[0], Slot):
+            raise ValueError(f"{func} changes a constant")
+        if func is _aten.as_strided_.default and _same_elements(known_args[0], result):
+            self.slots[id(result)] = known_args[0]
+            return result
         if func in _RESHAPES:
             # The size that came out, whatever was asked for: one of them may have been -1.
             any_batch = result.dim() > 0 and len(result) == self._batch_size
             size = [-1, *result.shape[1:]] if any_batch else list(result.shape)
-            known_args = (known_args[0], size)
+            # Fused layers give channels-last results, of which not every view exists.
+            func, known_args = _aten.reshape.default, (known_args[0], size)
         results = result if isinstance(result, tuple | list) else (result,)
         outputs = tuple(self._new_slot(value) for value in results)
         self.steps.append(Step(func, known_args, known_kwargs, outputs))
@@ -168,6 +174,17 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         size = tuple(value.shape) if isinstance(value, Tensor) else ()
         self.slots[id(value)] = slot = Slot(next(self._numbers), size)
         return slot
+
+
+def _slots_in(value: Any) -> list[Slot]:
+    found: list[Slot] = []
+    mapped(value, Slot, found.append)
+    return found
+
+
+def _same_elements(source: Slot, result: Tensor) -> bool:
+    """Whether new strides only describe a picture of one pixel, as channels-last pooling does."""
+    return tuple(result.shape) == source.size and tuple(result.shape[2:]) == (1, 1)
 
 
 def _writes(function: Callable[..., Any]) -> bool:
