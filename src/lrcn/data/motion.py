@@ -1,0 +1,224 @@
+"""The rendered world as a data set: real video files with class folders and exact sentences.
+
+::
+
+    OUT/
+    ├── train/<action>/<action>_00000.mp4 ...     val/ and test/ likewise
+    ├── captions.jsonl    one line a clip: its sentence, its events, a sentence for three pictures
+    └── motion.json       settings and seed: enough to make the very same bytes again
+
+Every clip is a function of (seed, split, number), so one more clip changes no other.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrcn.data.motion_config import MotionConfig
+from lrcn.data.motion_render import render
+from lrcn.data.motion_scene import Scene, draw_scene
+from lrcn.data.motion_words import clip_sentence, events, picture_sentence
+from lrcn.errors import ConfigError, OutputError
+from lrcn.structures import Segment
+from lrcn.video.writer import VideoWriter
+
+CAPTIONS_NAME = "captions.jsonl"
+ABOUT_NAME = "motion.json"
+
+_SPLITS = ("train", "val", "test")
+_LONG = len(_SPLITS)
+"""Key of long videos, beside those of the splits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongVideo:
+    """A video made of several actions, one after the other, with its truth."""
+
+    path: Path
+    list_path: Path
+    """CSV with path, label, start and end, as `lrcn evaluate --data` takes it."""
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    split: int
+    number: int
+    action: str
+    path: Path
+
+
+def make_motion(
+    out: Path,
+    config: MotionConfig,
+    *,
+    num_train: int,
+    num_val: int,
+    num_test: int,
+    seed: int = 0,
+    threads: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Render a data set into a new folder; written beside it first, then renamed.
+
+    Args:
+        out: Must not exist.
+        config: What is seen.
+        num_train: Clips to train on, dealt out evenly to the actions.
+        num_val: Clips to choose a model by.
+        num_test: Clips to measure on.
+        seed: The same seed and settings give the same bytes.
+        threads: Clips rendered at the same time.
+        progress: Called with (clips done, clips in all).
+
+    Raises:
+        ConfigError: a number of clips is negative, or all are 0.
+        OutputError: the folder exists or cannot be written.
+    """
+    counts = (num_train, num_val, num_test)
+    if min(counts) < 0 or not sum(counts):
+        raise ConfigError(
+            f"{num_train} training, {num_val} validation and {num_test} test clips cannot be made;"
+            " each number is 0 or more, and one is above 0"
+        )
+    if out.exists():
+        raise OutputError(f"{out} exists already. Remove it, or choose another place")
+    draft = out.with_name(f".{out.name}.draft-{os.getpid()}")
+    jobs = list(_jobs(draft, config, counts))
+    try:
+        for folder in {job.path.parent for job in jobs}:
+            folder.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(threads) as pool:
+            lines = []
+            for line in pool.map(lambda job: _make_clip(job, config, seed, draft), jobs):
+                lines.append(json.dumps(line))
+                if progress is not None:
+                    progress(len(lines), len(jobs))
+        (draft / CAPTIONS_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        about = {"seed": seed, "counts": dict(zip(_SPLITS, counts, strict=True))}
+        about["config"] = dataclasses.asdict(config)
+        (draft / ABOUT_NAME).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        draft.rename(out)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {out}: {error.strerror or error}. Check the place and its free space"
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def make_long_video(
+    folder: Path,
+    config: MotionConfig,
+    *,
+    actions: Sequence[str] | None = None,
+    frames_per_action: int = 64,
+    seed: int = 0,
+) -> LongVideo:
+    """One video of several actions, each in a scene of its own, and the list of its truth.
+
+    Args:
+        folder: Receives `long.mp4` and `long.csv`; made when absent.
+        config: What is seen; `num_frames` does not count here.
+        actions: In this order; every action of the config twice, in random order, when None.
+        frames_per_action: Length of each.
+        seed: Of scenes and order.
+
+    Raises:
+        ConfigError: an action is unknown, or too few frames.
+        OutputError: the folder cannot be written.
+    """
+    rng = np.random.default_rng([seed, _LONG])
+    if actions is None:
+        actions = [str(a) for _ in range(2) for a in rng.permutation(list(config.actions))]
+    config = dataclasses.replace(
+        config, num_frames=frames_per_action, actions=tuple(dict.fromkeys(actions))
+    )
+    path, list_path = folder / "long.mp4", folder / "long.csv"
+    segments = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _writer(path, config) as writer:
+            for place, action in enumerate(actions):
+                rng = np.random.default_rng([seed, _LONG, place])
+                scene = draw_scene(config, action, frames_per_action, rng)
+                for frame_HWC in render(scene, config, rng):
+                    writer.write(frame_HWC)
+                start = place * frames_per_action / config.fps
+                end = (place + 1) * frames_per_action / config.fps
+                segments.append(Segment(start_seconds=start, end_seconds=end, class_name=action))
+        _write_truth(list_path, path.name, segments)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {folder}: {error.strerror or error}. Choose another place"
+        ) from error
+    return LongVideo(path=path, list_path=list_path, segments=tuple(segments))
+
+
+def _jobs(out: Path, config: MotionConfig, counts: Sequence[int]) -> Iterator[_Job]:
+    """Every clip to make; actions take turns, so that their numbers differ by one at most."""
+    for split, count in enumerate(counts):
+        for number in range(count):
+            action = config.actions[number % len(config.actions)]
+            name = f"{action}_{number // len(config.actions):05d}.mp4"
+            path = out / _SPLITS[split] / action / name
+            yield _Job(split=split, number=number, action=action, path=path)
+
+
+def _make_clip(job: _Job, config: MotionConfig, seed: int, root: Path) -> dict[str, Any]:
+    """Render and write one clip; its line of captions."""
+    rng = np.random.default_rng([seed, job.split, job.number])
+    scene = draw_scene(config, job.action, config.num_frames, rng)
+    with _writer(job.path, config) as writer:
+        for frame_HWC in render(scene, config, rng):
+            writer.write(frame_HWC)
+    return _caption(scene, config, job.path.relative_to(root).as_posix(), _SPLITS[job.split])
+
+
+def _caption(scene: Scene, config: MotionConfig, path: str, split: str) -> dict[str, Any]:
+    pictures = sorted({0, config.num_frames // 2, config.num_frames - 1})
+    return {
+        "path": path,
+        "split": split,
+        "captions": [clip_sentence(scene)],
+        "events": events(scene, config),
+        "pictures": [
+            {"frame_index": t, "captions": [picture_sentence(scene, config, t)]} for t in pictures
+        ],
+    }
+
+
+def _writer(path: Path, config: MotionConfig) -> VideoWriter:
+    return VideoWriter(
+        path,
+        fps=config.fps,
+        width=config.width,
+        height=config.height,
+        crf=config.crf,
+        options={"preset": "veryfast"},
+    )
+
+
+def _write_truth(path: Path, video_name: str, segments: Sequence[Segment]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "label", "start_seconds", "end_seconds"])
+    for segment in segments:
+        writer.writerow(
+            [video_name, segment.class_name, segment.start_seconds, segment.end_seconds]
+        )
+    draft = path.with_name(f".{path.name}.draft-{os.getpid()}")
+    draft.write_text(text.getvalue(), encoding="utf-8")
+    draft.replace(path)
