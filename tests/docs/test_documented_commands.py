@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lrcn.cli.main import COMMANDS, GROUP_HELP, HELP, main
-from lrcn.cli.parser import UsageError, make_app, parse, take_settings
+from lrcn.cli.parser import UsageError, command_of, make_app, parse, take_settings
 from lrcn.cli.reference import pages
-from lrcn.cli.settings import all_settings
+from lrcn.cli.settings import WITH_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
@@ -44,12 +44,13 @@ def test_there_are_commands_to_check() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_documented_commands_have_only_options_that_exist(page: Path) -> None:
     app = make_app(COMMANDS, group_help=GROUP_HELP, help_text=HELP, version="")
-    known = {setting.key for setting in all_settings()}
+    known = {setting.key for settings in WITH_SETTINGS.values() for setting in settings()}
     for command in _commands(page.read_text(encoding="utf-8")):
         tokens = shlex.split(command)[1:]
         if tokens[0].startswith("--"):
             continue
-        rest, settings = take_settings(tokens) if tokens[0] == "train" else (tokens, {})
+        takes = command_of(tokens, COMMANDS) in WITH_SETTINGS
+        rest, settings = take_settings(tokens) if takes else (tokens, {})
 
         try:
             parse(app, rest, {"settings": settings})

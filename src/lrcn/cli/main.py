@@ -14,7 +14,7 @@ from functools import partial
 
 from lrcn.cli.benchmark import benchmark
 from lrcn.cli.compare import compare
-from lrcn.cli.data import data_check, data_split
+from lrcn.cli.data import data_check, data_make, data_split
 from lrcn.cli.demo import demo
 from lrcn.cli.doctor import doctor
 from lrcn.cli.evaluate import evaluate
@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "predict": predict,
     "report": report,
     "compare": compare,
-    "data": {"check": data_check, "split": data_split},
+    "data": {"make": data_make, "check": data_check, "split": data_split},
     "recipes": recipes,
     "benchmark": benchmark,
     "doctor": doctor,

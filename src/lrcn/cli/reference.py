@@ -12,7 +12,7 @@ from pathlib import Path
 from lrcn.cli.main import COMMANDS, GROUP_HELP, HELP
 from lrcn.cli.output import write_file
 from lrcn.cli.parser import make_app, reference
-from lrcn.cli.settings import all_settings, by_part, flag_of, show_default
+from lrcn.cli.settings import all_settings, by_part, flag_of, show_default, world_settings
 
 _MADE = "<!-- Made by `python -m lrcn.cli.reference docs/reference`; change the code instead. -->"
 
@@ -45,7 +45,11 @@ def settings_page() -> str:
         "line (`--model.hidden-size 512`, with dashes or underscores). Lists are written with",
         "commas. How they combine: [settings](../guides/settings.md).",
     ]
-    for part, settings in by_part(all_settings()):
+    lines += [
+        "",
+        "Those of `world` belong to `lrcn data make`.",
+    ]
+    for part, settings in by_part([*all_settings(), *world_settings()]):
         lines += [
             "",
             f"## {part}",

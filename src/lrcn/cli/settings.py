@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrcn.cli.parser import UsageError
+from lrcn.data.motion_config import MotionConfig
 
 if TYPE_CHECKING:
     from lrcn.settings import Setting
@@ -59,12 +61,19 @@ def all_settings() -> list[Setting]:
     return describe(Experiment)
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorldSettings:
+    """What `lrcn data make` renders: `--world.noise 12`."""
+
+    world: MotionConfig = field(default_factory=MotionConfig)
+    """The rendered world."""
+
+
 def world_settings() -> list[Setting]:
-    """Every setting of the rendered world, as `world.noise`."""
-    from lrcn.data.motion_config import MotionConfig
+    """Every setting of the rendered world."""
     from lrcn.settings import describe
 
-    return describe(MotionConfig, prefix="world.")
+    return describe(WorldSettings)
 
 
 WITH_SETTINGS: Mapping[str, Callable[[], list[Setting]]] = {
