@@ -218,6 +218,8 @@ def test_bfloat16_that_changes_the_features_gives_way_to_float32() -> None:
     found = fast(network, torch.bfloat16)
     assert found.arithmetic == "float32 fused"
     assert "bfloat16 fused is off by" in found.description
+    wanted = fast_backbone(network, device=CPU, precision=torch.bfloat16, max_error=10.0)
+    assert wanted.arithmetic == "bfloat16 fused"
     torch.testing.assert_close(found(batch), plain(network, batch), rtol=1e-4, atol=1e-4)
 
 

@@ -56,7 +56,8 @@ def load(
         model: A run folder of `lrcn train`, or a model folder.
         device: "auto", "cpu", "cuda", ...
         threads: Of the processor, for the whole process; None leaves them as they are.
-        precision: Of the backbone; "auto" takes bfloat16 where the processor is fast in it.
+        precision: Of the backbone; "auto" takes bfloat16 where the processor is fast in it and
+            the probabilities stay within 0.01 or so.
 
     Raises:
         ModelError: there is no model, or it is damaged.
@@ -91,7 +92,8 @@ class Predictor:
         Args:
             saved: From `lrcn.checkpoint.load_model`.
             device: Where to compute; the processor when None.
-            precision: Of the backbone.
+            precision: Of the backbone. "auto" takes bfloat16 only where it is fast and keeps
+                the probabilities within 0.01 or so.
             num_crops: Views of every frame, 1 or 10.
             whole_video: Unroll once from the first frame to the last in place of clips.
             batch_size: Frames per call of the CNN.
@@ -100,6 +102,8 @@ class Predictor:
         self.saved = saved
         self.device = device or torch.device("cpu")
         self.precision = choose_precision(precision, self.device, "inference")
+        # Who asks for bfloat16 gets it, unless the features would be useless.
+        self._max_error = 0.1 if precision == "bfloat16" else 0.01
         self.model = saved.model.to(self.device).eval()
         self.num_crops = num_crops
         self.whole_video = whole_video
@@ -132,6 +136,7 @@ class Predictor:
             device=self.device,
             precision=self.precision,
             batch_size=self.batch_size,
+            max_error=self._max_error,
         )
 
     def __call__(
