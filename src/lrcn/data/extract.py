@@ -218,7 +218,9 @@ class _Chunk:
 
     def take(self, num_frames: int) -> Tensor:
         taken_NCHW = self._frames_NCHW[:num_frames]
-        self._frames_NCHW = self._frames_NCHW[num_frames:]
+        left_NCHW = self._frames_NCHW[num_frames:]
+        # An empty view would keep all the pictures in memory until the video's end.
+        self._frames_NCHW = left_NCHW if len(left_NCHW) else torch.empty(0)
         return taken_NCHW
 
     def give(self, features_ND: Tensor) -> None:

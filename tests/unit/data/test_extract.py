@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import threading
 import time
@@ -260,7 +261,7 @@ def test_endless_sources_are_taken_a_few_ahead(backbone: TinyBackbone) -> None:
 
 
 def test_a_long_video_is_never_in_memory(backbone: TinyBackbone) -> None:
-    ahead, seen = [0], [0]
+    ahead, seen, held = [0], [0], []
 
     def frames() -> Iterator[np.ndarray]:
         picture = pictures(1, seed=0)[0]
@@ -268,8 +269,15 @@ def test_a_long_video_is_never_in_memory(backbone: TinyBackbone) -> None:
             ahead.append(i - seen[-1])
             yield picture
 
+    def pictures_in_memory() -> int:
+        tensors = [t for t in gc.get_objects() if type(t) is Tensor and t.dtype == torch.uint8]
+        sizes = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
+        return sum(sizes.values()) // (3 * 16 * 16)
+
     def run(frames_NCHW: Tensor) -> Tensor:
         seen.append(seen[-1] + len(frames_NCHW))
+        if seen[-1] % 160 == 0:
+            held.append(pictures_in_memory())
         return backbone.run(frames_NCHW)
 
     (found,) = extract_features(
@@ -278,6 +286,9 @@ def test_a_long_video_is_never_in_memory(backbone: TinyBackbone) -> None:
     assert isinstance(found, VideoFeatures)
     assert len(found) == 1500
     assert max(ahead) <= 32 * 7
+    # At most 7 chunks, before and after they are resized.
+    assert max(held) <= 32 * 7 * 4
+    assert len(held) == 9
 
 
 def test_errors_of_a_thread_reach_the_consumer() -> None:
