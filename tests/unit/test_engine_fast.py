@@ -122,14 +122,15 @@ def test_a_tensor_with_two_readers_is_not_folded_away() -> None:
 
 
 class Flattened(Network):
-    """Whole feature maps in a row, pooled ones too, and weights that are computed on the way."""
+    """Feature maps in a row, pooled, and times a matrix; weights that are computed on the way."""
 
     def forward(self, frames_NCHW: Tensor) -> Tensor:
         x = self.last(F.relu(self.norm(self.stem(frames_NCHW))))
         maps = F.max_pool2d(x, 5).flatten(1)
         pooled = F.adaptive_avg_pool2d(x, 1).flatten(1)
         weight = self.linear.weight / self.linear.weight.norm(dim=1, keepdim=True)
-        return torch.cat([maps[:, :7], F.linear(pooled, weight)], 1)
+        spots = x.flatten(2).softmax(-1) @ torch.linspace(-1, 1, 225).square()[:, None]
+        return torch.cat([maps[:, :7], F.linear(pooled, weight), spots.flatten(1)], 1)
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

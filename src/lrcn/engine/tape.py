@@ -130,7 +130,6 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, example: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._batch_size = len(example)
         self._alive: list[Any] = [example]
         """Every tensor seen: an id is only a name as long as its tensor lives."""
         self._numbers = itertools.count()
@@ -156,12 +155,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func is _aten.as_strided_.default and _same_elements(known_args[0], result):
             self.slots[id(result)] = known_args[0]
             return result
-        if func in _RESHAPES:
-            # The size that came out, whatever was asked for: one of them may have been -1.
-            any_batch = result.dim() > 0 and len(result) == self._batch_size
-            size = [-1, *result.shape[1:]] if any_batch else list(result.shape)
-            # Fused layers give channels-last results, of which not every view exists.
-            func, known_args = _aten.reshape.default, (known_args[0], size)
+        func, known_args = _any_batch(func, known_args, result)
         results = result if isinstance(result, tuple | list) else (result,)
         outputs = tuple(self._new_slot(value) for value in results)
         self.steps.append(Step(func, known_args, known_kwargs, outputs))
@@ -174,6 +168,24 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         size = tuple(value.shape) if isinstance(value, Tensor) else ()
         self.slots[id(value)] = slot = Slot(next(self._numbers), size)
         return slot
+
+
+def _any_batch(
+    func: Callable[..., Any], args: tuple[Any, ...], result: Any
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The operation without the batch size of the recording in it.
+
+    The first size of a reshape is whatever is left (the batch, or the batch times something);
+    an expansion keeps what it does not expand.
+    """
+    if func in _RESHAPES and result.dim() > 0:
+        # Fused layers give channels-last results, of which not every view exists.
+        return _aten.reshape.default, (args[0], [-1, *result.shape[1:]])
+    if func is _aten.expand.default and isinstance(args[0], Slot):
+        before = (*[0] * (result.dim() - len(args[0].size)), *args[0].size)
+        kept = [-1 if old == new else new for old, new in zip(before, result.shape, strict=True)]
+        return func, (args[0], kept)
+    return func, args
 
 
 def _slots_in(value: Any) -> list[Slot]:
