@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tests.fakes.worlds import write_feature_world, write_pixel_world
 
 from lrcn.checkpoint import load_model
-from lrcn.errors import ConfigError, OutputError
+from lrcn.errors import ConfigError, DataError, OutputError
 from lrcn.models.activity import ActivityConfig
 from lrcn.structures import ClipBatch
 from lrcn.tasks.activity import TaskConfig
@@ -226,6 +226,20 @@ def test_what_cannot_be_trained_is_refused(tmp_path):
         train(_experiment(data), tmp_path / "run", quiet=True)
     with pytest.raises(ConfigError, match="no data to train on"):
         train(Experiment(), tmp_path / "other", quiet=True)
+
+
+def test_a_mistake_leaves_everything_as_it_was(tmp_path):
+    data = write_feature_world(tmp_path / "data")
+    train(_experiment(data, epochs=1), tmp_path / "run", threads=1, quiet=True)
+    before = sorted(p.name for p in (tmp_path / "run").iterdir())
+
+    with pytest.raises(DataError):
+        train(_experiment(tmp_path / "none"), tmp_path / "run", overwrite=True, quiet=True)
+    with pytest.raises(DataError):
+        train(_experiment(tmp_path / "none"), tmp_path / "new", quiet=True)
+
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "run"]
 
 
 def test_balanced_weights_smoothing_and_mean_weights_run(tmp_path):

@@ -54,27 +54,27 @@ class MotionConfig:
     """Share of clips (0 to 1) that show two shapes instead of one."""
     second_shape: Literal["same", "rests"] = "same"
     """What a second shape does: the same action on a path of its own, or nothing."""
-    radius_max: float = 0.21
+    radius_max: float = 0.22
     """Largest radius of a shape's outer circle; smaller is harder."""
-    growth: float = 2.0
+    growth: float = 2.5
     """How many times larger a shape is at the end of its size path than at the start."""
-    loop_frames: tuple[int, int] = (20, 28)
+    loop_frames: tuple[int, int] = (10, 14)
     """Fewest and most frames of one run through a path, which then starts anew; more are slower
     and harder."""
     turn_frames: tuple[int, int] = (3, 5)
     """Fewest and most frames between two reversals of turn_back and pulse, so that a clip of 16
     frames holds at least one."""
-    spin_degrees: tuple[float, float] = (8.0, 16.0)
+    spin_degrees: tuple[float, float] = (12.0, 24.0)
     """Slowest and fastest spin, degrees per frame."""
     sway: float = 0.0
     """Height of a random waving of every shape, whatever it does; hides slow motion."""
     drift: float = 0.006
     """Fastest drift of the background per frame."""
-    contrast: float = 22.0
+    contrast: float = 12.0
     """Standard deviation of the background's texture, grey levels of 0 to 255."""
-    noise: float = 6.0
+    noise: float = 4.0
     """Standard deviation of the noise in every pixel of every frame, grey levels of 0 to 255."""
-    crf: int = 14
+    crf: int = 10
     """Constant rate factor of H.264: 0 is lossless, 51 the worst."""
 
     def __post_init__(self) -> None:

@@ -41,8 +41,11 @@ _NOT_IDENTITY = {"dataset": ("num_workers",), "train": ("checkpoint_every",)}
 """Settings that do not change a single weight: a run may be resumed with others."""
 
 
-def prepare_run(run_dir: Path, *, resume: bool, overwrite: bool) -> None:
+def prepare_run(run_dir: Path, *, resume: bool, overwrite: bool) -> Path | None:
     """Make sure that the run can be written where the user says.
+
+    Returns:
+        Where the run that is overwritten was set aside; see `settle_run`.
 
     Raises:
         OutputError: it exists and neither `resume` nor `overwrite` was given; or it is to be
@@ -57,7 +60,8 @@ def prepare_run(run_dir: Path, *, resume: bool, overwrite: bool) -> None:
                 f"nothing to resume at {run_dir}: there is no {EXPERIMENT_NAME}."
                 " Leave out --resume to start a run there"
             )
-        return
+        return None
+    aside = None
     if run_dir.exists() and not run_dir.is_dir():
         raise OutputError(f"{run_dir} is a file; --out names a folder. Choose another place")
     if run_dir.is_dir() and any(run_dir.iterdir()):
@@ -71,11 +75,28 @@ def prepare_run(run_dir: Path, *, resume: bool, overwrite: bool) -> None:
                 f"{run_dir} is no run folder (no {EXPERIMENT_NAME} in it), so it is not"
                 " overwritten. Remove it yourself, or choose another --out"
             )
-        shutil.rmtree(run_dir)
+        aside = run_dir.with_name(f".{run_dir.name}.old")
+        shutil.rmtree(aside, ignore_errors=True)
+        run_dir.rename(aside)
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make {run_dir}: {error}. Choose another --out") from error
+    return aside
+
+
+def settle_run(run_dir: Path, aside: Path | None, *, started: bool) -> None:
+    """Once training starts, drop the run set aside; where it could not start, put it back.
+
+    So a mistake in the settings or the data leaves everything as it was.
+    """
+    if started:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+        return
+    shutil.rmtree(run_dir, ignore_errors=True)
+    if aside is not None:
+        aside.rename(run_dir)
 
 
 def save_experiment(run_dir: Path, experiment: Experiment) -> None:

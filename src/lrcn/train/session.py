@@ -35,6 +35,7 @@ from lrcn.train.run import (
     prepare_run,
     save_environment,
     save_experiment,
+    settle_run,
 )
 from lrcn.train.state import saved_step
 from lrcn.video.features import read_features
@@ -102,15 +103,22 @@ def train(
     processes = init_processes()
     place = processes.device(choose_device(device))
     run_dir = Path(run_dir)
-    if processes.is_main:
-        prepare_run(run_dir, resume=resume, overwrite=overwrite)
-    processes.barrier()
     experiment, advice = _let_random_cnn_learn(experiment)
-    data = prepare_data(experiment, run_dir, processes, resume=resume)
-    saved = build_model(experiment, data, run_dir, resume=resume)
-    if processes.is_main and not resume:
-        save_experiment(run_dir, experiment)
-        save_environment(run_dir, command_line)
+    aside = None
+    if processes.is_main:
+        aside = prepare_run(run_dir, resume=resume, overwrite=overwrite)
+    processes.barrier()
+    try:
+        data = prepare_data(experiment, run_dir, processes, resume=resume)
+        saved = build_model(experiment, data, run_dir, resume=resume)
+        if processes.is_main and not resume:
+            save_experiment(run_dir, experiment)
+            save_environment(run_dir, command_line)
+    except BaseException:
+        if processes.is_main and not resume:
+            settle_run(run_dir, aside, started=False)
+        raise
+    settle_run(run_dir, aside, started=True)
     step = saved_step(run_dir / "last")
     log = RunLog(run_dir if processes.is_main else None, quiet=quiet, resume_step=step)
     with log:

@@ -12,6 +12,7 @@ from lrcn.train.run import (
     prepare_run,
     read_yaml,
     save_experiment,
+    settle_run,
 )
 
 
@@ -38,8 +39,12 @@ def test_an_existing_run_is_refused_resumed_or_replaced(tmp_path):
         prepare_run(run, resume=False, overwrite=False)
     prepare_run(run, resume=True, overwrite=False)
     assert (run / "experiment.yaml").exists()
-    prepare_run(run, resume=False, overwrite=True)
+    aside = prepare_run(run, resume=False, overwrite=True)
     assert list(run.iterdir()) == []
+    settle_run(run, aside, started=False)
+    assert (run / "experiment.yaml").exists()
+    settle_run(run, prepare_run(run, resume=False, overwrite=True), started=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
 def test_overwriting_never_deletes_what_is_no_run(tmp_path):
