@@ -161,6 +161,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.steps.append(Step(func, known_args, known_kwargs, outputs))
         return result
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: keeping the compiler out of here would mean to import it, a second of work."""
+        return False
+
     def _known(self, tensor: Tensor) -> Slot | Tensor:
         return self.slots.get(id(tensor), tensor)
 
