@@ -37,9 +37,9 @@ ACTIONS = (*DEFAULT_ACTIONS, "pulse", "rest", "spin_clockwise", "spin_anticlockw
 class MotionConfig:
     """One rendered world. Lengths in space are fractions of the frame's short side."""
 
-    width: int = 64
+    width: int = 48
     """Pixels; any number from 16 on, odd ones too."""
-    height: int = 64
+    height: int = 48
     """Pixels; any number from 16 on, odd ones too."""
     num_frames: int = 32
     """Frames in a clip, at least 4."""
@@ -74,7 +74,7 @@ class MotionConfig:
     """Standard deviation of the background's texture, grey levels of 0 to 255."""
     noise: float = 4.0
     """Standard deviation of the noise in every pixel of every frame, grey levels of 0 to 255."""
-    crf: int = 10
+    crf: int = 6
     """Constant rate factor of H.264: 0 is lossless, 51 the worst."""
 
     def __post_init__(self) -> None:

@@ -149,7 +149,7 @@ def test_every_shape_is_painted_in_its_colour(shape):
     rng = np.random.default_rng(1)
     frames = render(draw_scene(config, "spin", 4, rng), config, rng)
 
-    assert frames.shape == (4, 64, 64, 3)
+    assert frames.shape == (4, config.height, config.width, 3)
     spread = frames.astype(int).max(-1) - frames.astype(int).min(-1)
     assert (spread > 40).any(axis=(1, 2)).all()
     assert not np.array_equal(frames[0], frames[1])
