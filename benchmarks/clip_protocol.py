@@ -39,7 +39,7 @@ def main() -> None:
         backbone = fast_backbone(
             model.backbone,
             device=device,
-            precision=choose_precision("auto", device, "inference"),
+            precision=choose_precision("auto", device),
             batch_size=64,
         )
         size = model.backbone.preprocessing.input_px

@@ -114,7 +114,7 @@ def test_the_doctor_finds_everything_working(capsys: pytest.CaptureFixture[str])
     assert "h264" in found["video"]["decoders"]
     assert "libx264" in found["video"]["encoders"]
     assert found["weights"]["efficientnet_lite0"] is True
-    assert {"processor", "threads", "amx", "precision_inference"} <= set(found["processor"])
+    assert {"processor", "threads", "amx", "precision"} <= set(found["processor"])
 
 
 def test_a_broken_part_is_named_by_the_doctor(

@@ -33,7 +33,14 @@ def _experiment(data: Path, **train_settings) -> Experiment:
         dataset=DatasetConfig(data=str(data), sampling=SamplingConfig(clip_length=8)),
         model=ActivityConfig(backbone="none", hidden_size=12, output_dropout=0.0),
         train=TrainConfig(
-            **{"epochs": 30, "batch_size": 6, "lr": 0.02, "weight_decay": 0.0} | train_settings
+            **{
+                "epochs": 30,
+                "batch_size": 6,
+                "lr": 0.02,
+                "weight_decay": 0.0,
+                "precision": "float32",
+            }
+            | train_settings
         ),
     )
 
@@ -100,6 +107,7 @@ def test_two_processes_give_the_result_of_one(tmp_path):
     flags = [
         *("--backbone=none", "--clip-length=8", "--epochs=3", "--batch-size=5", "--quiet"),
         *("--model.hidden-size=8", "--model.output-dropout=0", "--model.feature-dropout=0"),
+        "--precision=float32",
     ]
     command = [sys.executable, "-m", "lrcn", "train", "--data", str(data), *flags]
     with socket.socket() as free:

@@ -41,36 +41,31 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_requested_precision_is_taken_as_it_is() -> None:
-    assert choose_precision("float32", CPU, "train") == torch.float32
-    assert choose_precision("bfloat16", CPU, "inference") == torch.bfloat16
+    assert choose_precision("float32", CPU) == torch.float32
+    assert choose_precision("bfloat16", CPU) == torch.bfloat16
     with pytest.raises(ConfigError, match="auto, float32 or bfloat16"):
-        choose_precision("float16", CPU, "train")  # type: ignore[arg-type]
+        choose_precision("float16", CPU)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("amx", "avx512_bf16", "train", "inference"),
+    ("amx", "avx512_bf16", "expected"),
     [
-        (True, True, torch.bfloat16, torch.bfloat16),
-        (False, True, torch.float32, torch.bfloat16),
-        (False, False, torch.float32, torch.float32),
+        (True, True, torch.bfloat16),
+        (False, True, torch.bfloat16),
+        (False, False, torch.float32),
     ],
 )
 def test_automatic_precision_follows_what_the_processor_offers(
-    monkeypatch: pytest.MonkeyPatch,
-    amx: bool,
-    avx512_bf16: bool,
-    train: torch.dtype,
-    inference: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch, amx: bool, avx512_bf16: bool, expected: torch.dtype
 ) -> None:
     features = {"amx": amx, "avx512_bf16": avx512_bf16}
     monkeypatch.setattr(processor_module, "processor_features", lambda: features)
-    assert choose_precision("auto", CPU, "train") == train
-    assert choose_precision("auto", CPU, "inference") == inference
+    assert choose_precision("auto", CPU) == expected
 
 
 def test_description_is_plain() -> None:
     found = describe_processor()
-    assert {"processor", "cores", "threads", "amx", "precision_train"} <= found.keys()
+    assert {"processor", "cores", "threads", "amx", "precision"} <= found.keys()
     assert all(value is None or isinstance(value, str | int | bool) for value in found.values())
 
 

@@ -84,15 +84,11 @@ def _versions() -> dict[str, str | None]:
 def _processor(compute: ComputeOptions, device: torch.device) -> dict[str, Any]:
     from lrcn.engine import choose_precision, describe_processor
 
-    def chosen(purpose: Any) -> str:
-        dtype = choose_precision(compute.precision, device, purpose)
-        return str(dtype).removeprefix("torch.")
-
+    chosen = choose_precision(compute.precision, device)
     return {
         **describe_processor(),
         "device": str(device),
-        "precision_train": chosen("train"),
-        "precision_inference": chosen("inference"),
+        "precision": str(chosen).removeprefix("torch."),
     }
 
 

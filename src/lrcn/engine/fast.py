@@ -113,7 +113,7 @@ def fast_backbone(
     Args:
         backbone: It is not changed, and later changes of it are not seen.
         device: Where to run.
-        precision: From `choose_precision(..., purpose="inference")`.
+        precision: From `choose_precision(...)`.
         batch_size: Frames per call.
         max_error: Length of the worst frame's error in bfloat16, as a share of the length of its
             features. EfficientNet-Lite0 comes to 0.075, and probabilities of uncertain videos

@@ -14,7 +14,6 @@ import torch
 from lrcn.errors import ConfigError
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Purpose = Literal["train", "inference"]
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -81,7 +80,7 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
-def choose_precision(requested: Precision, device: torch.device, purpose: Purpose) -> torch.dtype:
+def choose_precision(requested: Precision, device: torch.device) -> torch.dtype:
     """The type to compute with: the requested one, or the faster one that is accurate enough.
 
     "auto" depends on the hardware alone, never on a timing, so that the same machine always gives
@@ -90,7 +89,6 @@ def choose_precision(requested: Precision, device: torch.device, purpose: Purpos
     Args:
         requested: "auto", "float32" or "bfloat16".
         device: where the computation runs.
-        purpose: "train" (autocast around float32 weights) or "inference" (bfloat16 weights).
 
     Raises:
         ConfigError: the word is unknown.
@@ -109,7 +107,7 @@ def choose_precision(requested: Precision, device: torch.device, purpose: Purpos
     if device.type != "cpu":
         return torch.float32
     features = processor_features()
-    fast = features["amx"] or (purpose == "inference" and features["avx512_bf16"])
+    fast = features["amx"] or features["avx512_bf16"]
     return torch.bfloat16 if fast else torch.float32
 
 
@@ -139,10 +137,7 @@ def describe_processor() -> dict[str, Any]:
         "cpp_compiler": cpp_compiler(),
         "torch": torch.__version__,
         "device": str(device),
-        "precision_train": str(choose_precision("auto", device, "train")).removeprefix("torch."),
-        "precision_inference": str(choose_precision("auto", device, "inference")).removeprefix(
-            "torch."
-        ),
+        "precision": str(choose_precision("auto", device)).removeprefix("torch."),
     }
     if torch.cuda.is_available():
         found["gpu"] = torch.cuda.get_device_name(0)

@@ -61,7 +61,7 @@ class Runner:
         self.cache = cache
         self.decode_threads = decode_threads
         self.device = next(model.parameters()).device
-        self.precision = choose_precision(precision, self.device, "inference")
+        self.precision = choose_precision(precision, self.device)
         self.backbone: FastBackbone | None = None
         if model.backbone is not None:
             self.backbone = fast_backbone(

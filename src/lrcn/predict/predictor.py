@@ -101,7 +101,7 @@ class Predictor:
         """
         self.saved = saved
         self.device = device or torch.device("cpu")
-        self.precision = choose_precision(precision, self.device, "inference")
+        self.precision = choose_precision(precision, self.device)
         # Who asks for bfloat16 gets it, unless the features would be useless.
         self._max_error = 0.1 if precision == "bfloat16" else 0.01
         self.model = saved.model.to(self.device).eval()

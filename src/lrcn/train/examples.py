@@ -198,7 +198,7 @@ class Examples:
         backbone = fast_backbone(
             model.backbone,
             device=self.device,
-            precision=choose_precision(self.experiment.train.precision, self.device, "inference"),
+            precision=choose_precision(self.experiment.train.precision, self.device),
         )
         failed: list[SkippedFile] = []
         share = self._share(videos)

@@ -340,7 +340,7 @@ def _make_trainer(
         examples=examples,
         processes=processes,
         device=device,
-        dtype=choose_precision(experiment.train.precision, device, "train"),
+        dtype=choose_precision(experiment.train.precision, device),
         run_dir=run_dir,
         log=log,
         fingerprint=mark,
