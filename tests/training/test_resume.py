@@ -100,7 +100,7 @@ def test_killed_at_several_steps_and_resumed(tmp_path, world, flags):
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     data = write_feature_world(tmp_path / "data")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    flags = [*FEATURES, "--epochs=400"]
+    flags = [flag for flag in FEATURES if not flag.startswith("--epochs")] + ["--epochs=400"]
     process = _start(data, broken, *flags)
     _wait_for_step(process, broken, 4)
     process.send_signal(signal.SIGINT)

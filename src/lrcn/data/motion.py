@@ -201,15 +201,14 @@ def _caption(scene: Scene, config: MotionConfig, path: str, split: str) -> dict[
 
 
 def _writer(path: Path, config: MotionConfig) -> VideoWriter:
-    odd = config.width % 2 or config.height % 2
     return VideoWriter(
         path,
         fps=config.fps,
         width=config.width,
         height=config.height,
         crf=config.crf,
-        # With colours at half the size an odd picture would be padded.
-        pix_fmt="yuv444p" if odd else None,
+        # Colours at half the size would blur small shapes, and pad pictures of odd size.
+        pix_fmt="yuv444p",
         options={"preset": "veryfast"},
     )
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lrcn.data.cache import FeatureCache, FrameCache
 from lrcn.data.datasets import with_items
-from lrcn.data.extract import FeatureSource, extract_features
+from lrcn.data.extract import extract_features
+from lrcn.data.feature_source import FeatureSource
 from lrcn.data.loader import (
     CachedFeatures,
     ClipDataset,

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from lrcn.data.ahead import run_ahead
 from lrcn.data.cache import FeatureCache
-from lrcn.data.extract import FeatureSource, extract_features
+from lrcn.data.extract import extract_features
+from lrcn.data.feature_source import FeatureSource
 from lrcn.data.transforms import EvalTransform
 from lrcn.engine import FastBackbone, fast_backbone
 from lrcn.errors import OutputError

@@ -9,7 +9,6 @@ smoothly, and an LSTM on top learns from their change.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrcn.errors import ConfigError, WeightsError
@@ -64,15 +63,19 @@ class SmallBackbone(Backbone):
 def _read_spots(maps_NCHW: Tensor) -> Tensor:
     """Centre across and down, spread and strength of every map, N x 4C."""
     height, width = maps_NCHW.shape[2:]
-    values_NCP = maps_NCHW.flatten(2)
-    down = torch.linspace(-1, 1, height, device=maps_NCHW.device, dtype=maps_NCHW.dtype)
-    across = torch.linspace(-1, 1, width, device=maps_NCHW.device, dtype=maps_NCHW.dtype)
+    values_NCP = maps_NCHW.flatten(2).float()
+    down = torch.linspace(-1, 1, height, device=maps_NCHW.device)
+    across = torch.linspace(-1, 1, width, device=maps_NCHW.device)
     y_P = down.repeat_interleave(width)
     x_P = across.repeat(height)
     basis_P3 = torch.stack([x_P, y_P, x_P.square() + y_P.square()], dim=1)
-    where_NC3 = values_NCP.softmax(-1) @ basis_P3
-    strength_NC1 = F.softplus(values_NCP).mean(-1, keepdim=True).add(1e-3).log()
-    return torch.cat([2 * where_NC3, strength_NC1], dim=-1).flatten(1)
+    moments_NC3 = values_NCP.softmax(-1) @ basis_P3
+    centre_NC2 = moments_NC3[..., :2]
+    variance_NC = moments_NC3[..., 2] - centre_NC2.square().sum(-1)
+    spread_NC1 = (variance_NC.clamp(min=0) + 1e-3).sqrt().unsqueeze(-1)
+    strength_NC1 = (values_NCP.relu().mean(-1, keepdim=True) + 1e-3).sqrt()
+    spots_NC4 = torch.cat([2 * centre_NC2, 2 * spread_NC1, strength_NC1], dim=-1)
+    return spots_NC4.flatten(1).to(maps_NCHW.dtype)
 
 
 def _conv(inputs: int, outputs: int, *, kernel: int, stride: int) -> nn.Sequential:
