@@ -31,7 +31,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from lrcn.errors import LrcnError, ModelError, OutputError
-from lrcn.models.activity import ActivityConfig, ActivityModel, create_model
+from lrcn.models.activity import NO_BACKBONE, ActivityConfig, ActivityModel, create_model
 from lrcn.settings import from_dict, to_dict
 from lrcn.structures import Preprocessing
 from lrcn.version import __version__
@@ -186,10 +186,12 @@ def load_model(path: str | os.PathLike[str]) -> SavedModel:
     try:
         preprocessing = config["preprocessing"]
         settings = from_dict(ActivityConfig, config["model"])
+        # Every weight is read from the file: none is fetched, and none drawn at a cost.
+        bare = replace(settings, weights="random", init="paper")
+        if settings.backbone == NO_BACKBONE:
+            bare = replace(bare, feature_dim=config["feature_dim"])
         model = create_model(
-            replace(settings, weights="random", feature_dim=config["feature_dim"])
-            if settings.backbone == "none"
-            else replace(settings, weights="random"),
+            bare,
             tuple(config["class_names"]),
             multi_label=bool(config["multi_label"]),
             preprocessing=from_dict(Preprocessing, preprocessing) if preprocessing else None,

@@ -54,9 +54,9 @@ class MotionConfig:
     """Share of clips (0 to 1) that show two shapes instead of one."""
     second_shape: Literal["same", "rests"] = "same"
     """What a second shape does: the same action on a path of its own, or nothing."""
-    radius_max: float = 0.22
+    radius_max: float = 0.25
     """Largest radius of a shape's outer circle; smaller is harder."""
-    growth: float = 2.5
+    growth: float = 4.0
     """How many times larger a shape is at the end of its size path than at the start."""
     loop_frames: tuple[int, int] = (10, 14)
     """Fewest and most frames of one run through a path, which then starts anew; more are slower

@@ -70,6 +70,6 @@ def single_frame() -> Experiment:
         name="motion_single_frame",
         dataset=replace(base.dataset, join_probability=0.0),
         model=replace(base.model, kind="single_frame"),
-        train=replace(base.train, epochs=6),
+        train=replace(base.train, epochs=4),
         expected={"accuracy_top1": 0.125},
     )
