@@ -31,7 +31,7 @@ def data_make(
     out: Path,
     /,
     *,
-    num_train: int = 1600,
+    num_train: int = 4000,
     num_val: int = 80,
     num_test: int = 240,
     width: int | None = None,

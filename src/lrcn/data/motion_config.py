@@ -41,7 +41,7 @@ class MotionConfig:
     """Pixels; any number from 16 on, odd ones too."""
     height: int = 48
     """Pixels; any number from 16 on, odd ones too."""
-    num_frames: int = 32
+    num_frames: int = 16
     """Frames in a clip, at least 4."""
     fps: float = 25.0
     """Frames per second of the files; motion is set per frame, so this is only the clock."""

@@ -39,7 +39,7 @@ from lrcn.video.source import open_video
 MARK_NAME = "demo.json"
 """Lies in a demo's folder from its first moment, so that only a demo is ever overwritten."""
 
-NUM_TRAIN, NUM_VAL, NUM_TEST = 1600, 80, 240
+NUM_TRAIN, NUM_VAL, NUM_TEST = 4000, 80, 240
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from lrcn.models.activity import ActivityConfig
 from lrcn.train.config import DatasetConfig, Experiment, TrainConfig
 from lrcn.video.sampling import SamplingConfig
 
-EPOCHS, JOIN_AFTER = 20, 15
+EPOCHS, JOIN_AFTER = 8, 4
 
 
 def lrcn() -> Experiment:
@@ -70,6 +70,6 @@ def single_frame() -> Experiment:
         name="motion_single_frame",
         dataset=replace(base.dataset, join_probability=0.0),
         model=replace(base.model, kind="single_frame"),
-        train=replace(base.train, epochs=4),
+        train=replace(base.train, epochs=2),
         expected={"accuracy_top1": 0.125},
     )
