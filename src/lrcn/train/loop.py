@@ -84,6 +84,8 @@ class Trainer:
     fingerprint: str
     progress: Progress = field(default_factory=Progress)
     stop_requested: bool = False
+    preparing: bool = False
+    """While features are made a stop need not wait: what is done is cached."""
 
     def __post_init__(self) -> None:
         self.model = self.saved.model.to(self.device)
@@ -112,13 +114,15 @@ class Trainer:
         """
         joint: bool | None = None
         try:
-            while not self.progress.finished and (stage := self._stage()) is not None:
-                if stage.joint is not joint:
-                    self._begin_stage(stage)
-                    joint = stage.joint
-                with _stop_on_signal(self):
+            with _stop_on_signal(self):
+                while not self.progress.finished and (stage := self._stage()) is not None:
+                    if stage.joint is not joint:
+                        self.preparing = True
+                        self._begin_stage(stage)
+                        self.preparing = False
+                        joint = stage.joint
                     self._train_epoch(stage)
-                self._end_epoch()
+                    self._end_epoch()
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(
                 stop.args[0] if stop.args else f"stopped. {self._how_to_go_on}"
@@ -391,7 +395,7 @@ def _stop_on_signal(trainer: Trainer) -> Iterator[None]:
 
     def request(number: int, frame: FrameType | None) -> None:
         del number, frame
-        if trainer.stop_requested:
+        if trainer.stop_requested or trainer.preparing:
             raise KeyboardInterrupt(f"stopped at once. {trainer._how_to_go_on}")
         trainer.stop_requested = True
         trainer.log.say("stopping after this step; press Ctrl-C again to stop at once")
