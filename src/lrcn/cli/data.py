@@ -34,6 +34,7 @@ def data_make(
     num_train: int = 4000,
     num_val: int = 80,
     num_test: int = 240,
+    difficulty: Literal["default", "hard", "harder"] = "default",
     width: int | None = None,
     height: int | None = None,
     num_frames: int | None = None,
@@ -55,6 +56,8 @@ def data_make(
         num_train: Clips to train on.
         num_val: Clips to choose the best model by.
         num_test: Clips to measure on.
+        difficulty: Named world to start from: default, hard (smaller, slower, noisier, two
+            shapes), harder (much of it all, and everything sways).
         width: Pixels.
         height: Pixels.
         num_frames: Frames per clip.
@@ -65,6 +68,7 @@ def data_make(
         settings: Dotted settings, taken out before parsing.
     """
     from lrcn.data.motion import ABOUT_NAME, make_motion
+    from lrcn.data.motion_config import DIFFICULTIES
     from lrcn.settings import override, to_dict
 
     refuse_existing_folder(
@@ -76,7 +80,7 @@ def data_make(
     flags = {"width": width, "height": height, "num_frames": num_frames, "fps": fps}
     given = {f"world.{key}": value for key, value in flags.items() if value is not None}
     dotted = with_switches(settings, world_settings())
-    config = override(WorldSettings(), {**given, **dotted}).world
+    config = override(WorldSettings(world=DIFFICULTIES[difficulty]), {**given, **dotted}).world
     counts = {"train": num_train, "val": num_val, "test": num_test}
     if out.is_dir():
         shutil.rmtree(out)
@@ -95,6 +99,7 @@ def data_make(
         print_json(
             {
                 "world": world,
+                "difficulty": difficulty,
                 "out": out,
                 "class_names": sorted(config.actions),
                 "num_videos": counts,

@@ -56,12 +56,12 @@ class MotionConfig:
     """What a second shape does: the same action on a path of its own, or nothing."""
     radius_max: float = 0.25
     """Largest radius of a shape's outer circle; smaller is harder."""
-    growth: float = 4.0
+    growth: float = 3.0
     """How many times larger a shape is at the end of its size path than at the start."""
     loop_frames: tuple[int, int] = (10, 14)
     """Fewest and most frames of one run through a path, which then starts anew; more are slower
     and harder."""
-    turn_frames: tuple[int, int] = (3, 5)
+    turn_frames: tuple[int, int] = (4, 6)
     """Fewest and most frames between two reversals of turn_back and pulse, so that a clip of 16
     frames holds at least one."""
     spin_degrees: tuple[float, float] = (12.0, 24.0)
@@ -144,3 +144,37 @@ def _motion_problems(config: MotionConfig) -> list[str]:
 def _range_problems(name: str, value: float, low: float, high: float) -> list[str]:
     inside = math.isfinite(value) and low <= value <= high
     return [] if inside else [f"{name} is {value}; it takes {low} to {high}"]
+
+
+DIFFICULTIES: dict[str, MotionConfig] = {
+    "default": MotionConfig(),
+    "hard": MotionConfig(
+        width=64,
+        height=64,
+        two_shapes=0.5,
+        radius_max=0.2,
+        loop_frames=(14, 20),
+        drift=0.015,
+        contrast=24.0,
+        noise=10.0,
+        crf=20,
+    ),
+    "harder": MotionConfig(
+        width=96,
+        height=96,
+        num_frames=32,
+        two_shapes=0.5,
+        second_shape="rests",
+        radius_max=0.14,
+        growth=2.0,
+        loop_frames=(28, 40),
+        turn_frames=(8, 12),
+        spin_degrees=(6.0, 12.0),
+        sway=0.03,
+        drift=0.03,
+        contrast=40.0,
+        noise=20.0,
+        crf=28,
+    ),
+}
+"""Named worlds, from the one that a demo has time for to one that needs a larger model."""

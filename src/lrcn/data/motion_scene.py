@@ -19,8 +19,8 @@ from lrcn.data.motion_config import COLOURS, MotionConfig
 
 FloatArray = NDArray[np.float32]
 
-_TURN_PIECES = 3
-"""turn_back and pulse shuttle on a third of a path: about as fast as a slide."""
+_TURN_PIECES = 2
+"""turn_back and pulse shuttle on half of a path: somewhat faster than a slide."""
 
 _MOVES: dict[str, tuple[str, bool]] = {
     "slide_right": ("across", True),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
+import torch
+from scipy.stats import ks_2samp
+from torch.nn.functional import cross_entropy
 
 from lrcn.data.datasets import read_dataset
 from lrcn.data.motion import make_long_video, make_motion
-from lrcn.data.motion_config import ACTIONS, DEFAULT_ACTIONS, SHAPES, MotionConfig
+from lrcn.data.motion_config import ACTIONS, DEFAULT_ACTIONS, DIFFICULTIES, SHAPES, MotionConfig
 from lrcn.data.motion_render import render
 from lrcn.data.motion_scene import draw_scene
 from lrcn.data.motion_words import clip_sentence, picture_sentence
@@ -128,6 +132,63 @@ def test_poses_are_alike_for_every_class_at_every_time():
     mean, error = everything.mean(0), everything.std(0) / np.sqrt(number)
     for action, found in poses.items():
         assert (np.abs(found.mean(0) - mean) < 4.5 * error).all(), action
+
+
+def _poses(action, t, number, key):
+    """Across, down, log size, cosine and sine of the angle, once per clip, N x 5."""
+    config = MotionConfig()
+    rows = []
+    for k in range(number):
+        rng = np.random.default_rng([key, k, DEFAULT_ACTIONS.index(action)])
+        a = draw_scene(config, action, 16, rng).actors[0]
+        angle = a.angle_T[t]
+        rows.append([a.x_T[t], a.y_T[t], np.log(a.radius_T[t]), np.cos(angle), np.sin(angle)])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("t", [0, 15])
+def test_poses_follow_one_distribution_whatever_the_action(t):
+    """Two-sample Kolmogorov-Smirnov, every action against the others, 40 tests a frame."""
+    poses = {action: _poses(action, t, 400, 1) for action in DEFAULT_ACTIONS}
+    least = min(
+        ks_2samp(
+            found[:, column],
+            np.concatenate([p[:, column] for name, p in poses.items() if name != action]),
+        ).pvalue
+        for action, found in poses.items()
+        for column in range(5)
+    )
+    assert least > 1e-3 / 40
+
+
+def test_a_classifier_of_one_pose_can_only_guess():
+    """Logistic regression on all products of up to three numbers of a pose, on held-out clips."""
+    poses = np.concatenate([_poses(action, 9, 500, 2) for action in DEFAULT_ACTIONS])
+    labels = torch.arange(8).repeat_interleave(500)
+    poses = (poses - poses.mean(0)) / poses.std(0)
+    powers = [k for n in (1, 2, 3) for k in combinations_with_replacement(range(5), n)]
+    inputs = torch.tensor(np.stack([poses[:, k].prod(1) for k in powers], 1), dtype=torch.float32)
+    held_out = torch.arange(len(labels)) % 2 == 0
+    weights = torch.zeros(inputs.shape[1], 8, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=50)
+
+    def loss():
+        optimizer.zero_grad()
+        value = cross_entropy(inputs[~held_out] @ weights, labels[~held_out])
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    right = ((inputs[held_out] @ weights).argmax(1) == labels[held_out]).float().mean()
+    assert right < 1 / 8 + 4 * (0.125 * 0.875 / 2000) ** 0.5
+
+
+@pytest.mark.parametrize("name", DIFFICULTIES)
+def test_named_worlds_are_rendered(name):
+    config = DIFFICULTIES[name]
+    rng = np.random.default_rng(0)
+    frames = render(draw_scene(config, "turn_back", config.num_frames, rng), config, rng)
+    assert frames.shape == (config.num_frames, config.height, config.width, 3)
 
 
 def test_two_shapes_do_what_their_sentence_says():

@@ -3,7 +3,8 @@
 Averaging a feature map over the picture throws away where things are, and motion is a change of
 place. So each of the last maps is read as a spot: its centre of mass, its spread, its strength
 ("soft arg-max", Finn et al., arXiv 1509.06113). What moves, grows or turns changes these numbers
-smoothly, and an LSTM on top learns from their change.
+smoothly, and an LSTM on top learns from their change. They vary by very different amounts, sizes
+far less than places, so every number is standardised: without that an LSTM never learns sizes.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from lrcn.nn.backbone import Backbone, check_feature_layer
 from lrcn.nn.weights import load_named, read_weights
 from lrcn.structures import Preprocessing
 
-FEATURE_DIM = 128
 _WIDTHS = (16, 32, 48)
 _NUM_SPOTS = 32
+FEATURE_DIM = 4 * _NUM_SPOTS
 _LEAST_PX, _MOST_PX = 32, 128
 
 
 class SmallBackbone(Backbone):
-    """Three convolutions, 32 spots, one linear layer.
+    """Three convolutions and 32 spots.
 
     Args:
         input_px: Side of the square input.
@@ -50,13 +51,12 @@ class SmallBackbone(Backbone):
         )
         self.spots = nn.Conv2d(third, _NUM_SPOTS, 1)
         nn.init.normal_(self.spots.weight, std=1.0)
-        self.linear = nn.Linear(4 * _NUM_SPOTS, FEATURE_DIM)
-        self.norm = nn.LayerNorm(FEATURE_DIM)
+        self.standardise = nn.BatchNorm1d(FEATURE_DIM, affine=False)
 
     def forward(self, frames_NCHW: Tensor) -> Tensor:
         """See `Backbone.forward`."""
         maps_NCHW = self.spots(self.convs(frames_NCHW))
-        features_ND: Tensor = self.norm(self.linear(_read_spots(maps_NCHW)))
+        features_ND: Tensor = self.standardise(_read_spots(maps_NCHW))
         return features_ND
 
 
