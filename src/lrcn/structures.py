@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "val", "test"]
 
+Modality = Literal["rgb", "flow"]
+"""What a model sees: pictures, or the motion between them drawn as pictures."""
+
 IGNORE_INDEX = -100
 """A target with this value is left out of the loss."""
 
@@ -104,6 +107,8 @@ class VideoItem:
     split: Split | None = None
     start_seconds: float | None = None
     end_seconds: float | None = None
+    holds_flow: bool | None = None
+    """Whether its pictures are flow images already; None: recognised when it is opened."""
 
     @property
     def is_segment(self) -> bool:
@@ -151,6 +156,58 @@ class VideoList:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowConfig:
+    """How motion becomes a flow image (paper.md 2.6): channels x, y, magnitude, in grey levels.
+
+    ::
+
+        x = 128 + 16 * u      u pixels to the right since the frame before
+        y = 128 + 16 * v      v pixels down
+        m = 128 + 16 * |(u, v)|
+
+    each rounded and clipped. With the defaults motion beyond 7.9 pixels saturates.
+    """
+
+    method: Literal[
+        "dis_ultrafast", "dis_fast", "dis_medium", "dis_precise", "farneback", "tvl1", "deepflow"
+    ] = "dis_medium"
+    """How flow is found. dis_medium: 0.3 px off in the mean, faster than a CNN on its frames;
+    dis_precise: 0.1 px off, a fifth as fast; tvl1 and deepflow need OpenCV's contrib build."""
+    scale: float = 16.0
+    """Grey levels per pixel of motion."""
+    centre: float = 128.0
+    """Grey level of no motion."""
+    short_px: int | None = 240
+    """Frames with a larger short side are reduced to it before flow is found, so that the same
+    motion gives the same grey levels whatever the resolution; none = never."""
+
+    def __post_init__(self) -> None:
+        _check(0 < self.scale <= 1e6, f"flow.scale must be positive, not {self.scale}")
+        _check(
+            1 <= self.centre <= 254 and (2 * self.centre) % 1 == 0,
+            f"flow.centre must be a whole or half number from 1 to 254, not {self.centre}",
+        )
+        _check(
+            self.short_px is None or self.short_px >= 16,
+            f"flow.short_px must be at least 16, or none, not {self.short_px}",
+        )
+
+    @property
+    def lowest(self) -> int:
+        """Smallest value of x and y, as far below the centre as `highest` is above it.
+
+        Paper: clips to 0...255, which is not symmetrical about 128. Here 0 is left out (motion of
+        8 pixels to the left becomes 1), so that mirroring is exact and its own inverse.
+        """
+        return max(0, int(2 * self.centre) - 255)
+
+    @property
+    def highest(self) -> int:
+        """Largest value of x and y."""
+        return min(255, int(2 * self.centre))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preprocessing:
     """From frames of any size to what a backbone expects; stored in every model folder."""
 
@@ -169,6 +226,13 @@ class Preprocessing:
     """RGB, 0...255."""
     pixel_std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """RGB, in units of 0...255."""
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    """Order in which the backbone's first layer gets the channels: "bgr" for weights that were
+    imported from Caffe as they are. Mean and deviation are RGB all the same."""
+    modality: Modality = "rgb"
+    """What the backbone sees: frames, or flow images made of them."""
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    """For modality "flow": how the flow images are made."""
 
     def __post_init__(self) -> None:
         _check(self.input_px > 0, f"input_px must be positive, not {self.input_px}")

@@ -27,6 +27,9 @@ _LIMITS = (
 )
 """Name, smallest, largest."""
 
+_COLOURS = ("brightness", "contrast", "saturation", "hue", "grey_prob", "rand_augment_ops")
+"""Settings that change colours (or turn pictures): without meaning for flow images."""
+
 _RANGES = (
     ("crop_scale", 1.0),
     ("crop_ratio", math.inf),
@@ -115,3 +118,17 @@ def modern() -> TransformConfig:
 def none() -> TransformConfig:
     """The centre crop, as in evaluation: nothing is drawn."""
     return TransformConfig(crop="centre", mirror_prob=0.0)
+
+
+def refuse_colours(config: TransformConfig) -> None:
+    """Make sure that a transform suits flow images, whose channels are no colours.
+
+    Raises:
+        ConfigError: naming every setting that does not.
+    """
+    wrong = [name for name in _COLOURS if getattr(config, name)]
+    if wrong:
+        raise ConfigError(
+            f"dataset.transform: {', '.join(wrong)} would change the motion in flow images; with"
+            " modality flow they are 0. Cropping, mirroring, blurring and erasing may stay"
+        )

@@ -12,6 +12,10 @@ The resizing kernel is torch's for uint8 with antialiasing: the same filter as P
 the published weights were trained and measured, and several times as fast. Its weights have 16 bits
 where Pillow's have 22: on pure noise up to 2 % of the values differ, by 1 of 255 (bilinear) or
 at most 2 (bicubic).
+
+Flow images (`Preprocessing.modality` "flow") keep their meaning on the way: where they are resized
+their vectors are scaled by the same factors, and where they are mirrored x is negated. Crops and
+erasing move nothing. What changes colours has no meaning for them, and is refused.
 """
 
 from __future__ import annotations
@@ -25,9 +29,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lrcn.data import augment
-from lrcn.data.transform_config import TransformConfig
+from lrcn.data.transform_config import TransformConfig, refuse_colours
 from lrcn.errors import ConfigError
 from lrcn.structures import Preprocessing
+from lrcn.video.flow import mirror_flow, rescale_flow
 
 __all__ = [
     "Box",
@@ -78,8 +83,8 @@ def resize(frames_TCHW: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Resize as `preprocessing` says; the crop is not yet taken.
 
     Args:
-        frames_TCHW: uint8, RGB, any size of at least one pixel.
-        preprocessing: The backbone's.
+        frames_TCHW: uint8, RGB or flow images, any size of at least one pixel.
+        preprocessing: The model's.
 
     Returns:
         frames_TCHW: uint8, of size `resized_size(...)`, channels-last in memory. The very
@@ -92,7 +97,18 @@ def resize(frames_TCHW: Tensor, preprocessing: Preprocessing) -> Tensor:
     if preprocessing.resize_mode == "short_side":
         frames_TCHW = _limit_aspect(frames_TCHW)
     size = resized_size(frames_TCHW.shape[2], frames_TCHW.shape[3], preprocessing)
-    return resize_to(frames_TCHW, size, preprocessing.interpolation)
+    return _resize_meaning(frames_TCHW, size, preprocessing)
+
+
+def _resize_meaning(
+    frames_TCHW: Tensor, size: tuple[int, int], preprocessing: Preprocessing
+) -> Tensor:
+    """Resize; the vectors of flow images grow and shrink with the picture."""
+    resized_TCHW = resize_to(frames_TCHW, size, preprocessing.interpolation)
+    if preprocessing.modality == "rgb":
+        return resized_TCHW
+    height, width = frames_TCHW.shape[2:]
+    return rescale_flow(resized_TCHW, size[0] / height, size[1] / width, preprocessing.flow)
 
 
 def resize_to(
@@ -127,8 +143,10 @@ def crop(frames_TCHW: Tensor, box: Box) -> Tensor:
     return frames_TCHW[..., box.top : box.top + box.height, box.left : box.left + box.width]
 
 
-def mirror(frames_TCHW: Tensor) -> Tensor:
-    """Left and right exchanged. Pictures only: what encodes a direction needs its own rule."""
+def mirror(frames_TCHW: Tensor, preprocessing: Preprocessing | None = None) -> Tensor:
+    """Left and right exchanged; of flow images (as `preprocessing` says) also x negated."""
+    if preprocessing is not None and preprocessing.modality == "flow":
+        return mirror_flow(frames_TCHW, preprocessing.flow)
     return frames_TCHW.flip(-1)
 
 
@@ -174,7 +192,7 @@ class EvalTransform:
         for view, box in enumerate(boxes):
             out_VTCHW[view] = crop(resized_TCHW, box)
         if self.num_crops > len(boxes):
-            out_VTCHW[len(boxes) :] = mirror(out_VTCHW[: len(boxes)])
+            out_VTCHW[len(boxes) :] = mirror(out_VTCHW[: len(boxes)], self.preprocessing)
         return out_VTCHW
 
 
@@ -189,6 +207,10 @@ class TrainTransform:
 
     preprocessing: Preprocessing
     config: TransformConfig = field(default_factory=TransformConfig)
+
+    def __post_init__(self) -> None:
+        if self.preprocessing.modality == "flow":
+            refuse_colours(self.config)
 
     def __call__(self, frames_TCHW: Tensor, generator: torch.Generator) -> Tensor:
         """Crop, mirror and change the colours of a clip, every frame alike.
@@ -207,7 +229,7 @@ class TrainTransform:
         config = self.config
         frames_TCHW = self._crop(frames_TCHW, generator)
         if augment.chance(config.mirror_prob, generator):
-            frames_TCHW = mirror(frames_TCHW)
+            frames_TCHW = mirror(frames_TCHW, self.preprocessing)
         if config.rand_augment_ops:
             frames_TCHW = augment.rand_augment(
                 frames_TCHW,
@@ -244,7 +266,7 @@ class TrainTransform:
             height, width = frames_TCHW.shape[2:]
             box = self._random_box(height, width, generator)
             cropped_TCHW = crop(frames_TCHW, box)
-            return resize_to(cropped_TCHW, (px, px), self.preprocessing.interpolation)
+            return _resize_meaning(cropped_TCHW, (px, px), self.preprocessing)
         resized_TCHW = resize(frames_TCHW, self.preprocessing)
         height, width = resized_TCHW.shape[2:]
         if self.config.crop == "centre":
