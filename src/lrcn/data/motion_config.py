@@ -50,11 +50,11 @@ class MotionConfig:
     rest, spin_clockwise, spin_anticlockwise."""
     shape_names: tuple[str, ...] = SHAPES
     """Which shapes appear: disc, square, triangle, cross, bar."""
-    two_shapes: float = 0.0
+    two_shapes: float = 0.2
     """Share of clips (0 to 1) that show two shapes instead of one."""
     second_shape: Literal["same", "rests"] = "same"
     """What a second shape does: the same action on a path of its own, or nothing."""
-    radius_max: float = 0.25
+    radius_max: float = 0.28
     """Largest radius of a shape's outer circle; smaller is harder."""
     growth: float = 3.0
     """How many times larger a shape is at the end of its size path than at the start."""
