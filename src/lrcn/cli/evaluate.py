@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lrcn.cli.options import DEFAULTS, ComputeOptions
+from lrcn.cli.options import DEFAULTS, ComputeOptions, SegmentOptions
 from lrcn.cli.output import (
     print_json,
     print_line,
@@ -19,6 +19,7 @@ from lrcn.cli.output import (
 )
 from lrcn.cli.parser import UsageError, option
 from lrcn.cli.parts import Part, Run, choose_part, find_run
+from lrcn.models.segment_config import DEFAULT_SEGMENTS
 
 if TYPE_CHECKING:
     from lrcn.checkpoint import SavedModel
@@ -56,6 +57,7 @@ def evaluate(
     as_json: Annotated[bool, option("--json")] = False,
     out: Path | None = None,
     overwrite: bool = False,
+    segment_options: SegmentOptions = DEFAULT_SEGMENTS,
     compute: ComputeOptions = DEFAULTS,
 ) -> int:
     """Measure a model by the paper's protocol: clips of 16 frames, stride 8, mean of softmax.
@@ -85,6 +87,7 @@ def evaluate(
         as_json: Print one JSON document.
         out: Also write the results to this file.
         overwrite: Replace the file named by --out.
+        segment_options: How segments are found, where the truth has start and end.
         compute: Options of every command that computes.
     """
     if out is not None:
@@ -104,6 +107,7 @@ def evaluate(
         clip_stride=clip_stride,
         frame_stride=frame_stride,
         sample_fps=sample_fps,
+        segment_options=segment_options,
     )
     source = _Source(data, run, layout, fold, videos_root, missing)
     videos = source.read()

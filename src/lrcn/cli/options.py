@@ -1,11 +1,12 @@
-"""The options that every command which computes has."""
+"""The options that several commands have."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from lrcn.cli.parser import flattened
+from lrcn.models.segment_config import SegmentConfig
 
 if TYPE_CHECKING:
     import torch
@@ -46,3 +47,6 @@ class ComputeOptions:
 
 DEFAULTS = ComputeOptions()
 """What holds where nothing is given."""
+
+SegmentOptions = Annotated[SegmentConfig, flattened("Segments")]
+"""What happens when: how segments are found in the probabilities of every frame."""

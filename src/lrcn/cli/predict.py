@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lrcn.cli.options import DEFAULTS, ComputeOptions
+from lrcn.cli.options import DEFAULTS, ComputeOptions, SegmentOptions
 from lrcn.cli.output import (
     print_json,
     print_line,
@@ -19,32 +18,14 @@ from lrcn.cli.output import (
     watcher,
     with_path,
 )
-from lrcn.cli.parser import STDIN, UsageError, flattened, option
+from lrcn.cli.parser import STDIN, UsageError, option
 from lrcn.errors import DataError
+from lrcn.models.segment_config import DEFAULT_SEGMENTS
 
 if TYPE_CHECKING:
+    from lrcn.models.segment_config import SegmentConfig
     from lrcn.predict.predictor import Predictor
     from lrcn.structures import Prediction
-
-
-@flattened("Segments")
-@dataclass(frozen=True, kw_only=True)
-class SegmentOptions:
-    """What happens when: from the probabilities of every frame to intervals."""
-
-    smoothing: Literal["mean", "exponential", "none"] = "mean"
-    """Mean over a window around each frame; exponential, over the past alone; or none."""
-    smooth_seconds: float = 0.4
-    """Width of the window, or time constant of the exponential."""
-    enter: float = 0.5
-    """Probability from which a class begins; 0 takes the most probable one always."""
-    leave: float = 0.3
-    """Probability below which it ends."""
-    min_seconds: float = 0.3
-    """Shorter segments, and shorter gaps, are given to their neighbours."""
-
-
-SEGMENTS = SegmentOptions()
 
 
 def predict(
@@ -61,7 +42,7 @@ def predict(
     whole_video: bool = False,
     as_json: Annotated[bool, option("--json")] = False,
     as_csv: Annotated[bool, option("--csv")] = False,
-    segment_options: SegmentOptions = SEGMENTS,
+    segment_options: SegmentOptions = DEFAULT_SEGMENTS,
     compute: ComputeOptions = DEFAULTS,
 ) -> int:
     """Name what happens in videos, in each as a whole and when.
@@ -94,7 +75,6 @@ def predict(
     device = compute.start()
     from lrcn.checkpoint import load_model
     from lrcn.predict.predictor import Predictor
-    from lrcn.predict.segments import SegmentConfig
 
     saved = load_model(model)
     inputs = list(_inputs(paths, features=saved.model.backbone is None))
@@ -107,10 +87,9 @@ def predict(
         whole_video=whole_video,
         decode_threads=2,
     )
-    config = SegmentConfig(**asdict(segment_options))
     found: list[Prediction] = []
     with watcher("predicting", quiet=compute.quiet) as watch:
-        for prediction in _answers(predictor, inputs, top_k, threshold, config):
+        for prediction in _answers(predictor, inputs, top_k, threshold, segment_options):
             if prediction.error is None and prediction.path in copies:
                 prediction = _annotated(prediction, copies[prediction.path], quiet=compute.quiet)
             found.append(prediction)
@@ -192,7 +171,7 @@ def _answers(
     inputs: Sequence[str | Prediction],
     top_k: int,
     threshold: float | None,
-    config: Any,
+    config: SegmentConfig,
 ) -> Iterator[Prediction]:
     """An answer per input, in order."""
     paths = (path for path in inputs if isinstance(path, str))

@@ -121,10 +121,9 @@ class Runner:
             truncated=features.truncated,
         )
 
-    def carried(self, features: VideoFeatures) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Probabilities of every frame with the state carried through the video, and its times."""
-        probs_TK = frame_probs(whole_probs(self.model, features.features_VTD))
-        return _array(probs_TK), _array(features.pts_seconds_T)
+    def carried(self, features: VideoFeatures) -> torch.Tensor:
+        """Probabilities of every frame, T x K, with the state carried through the video."""
+        return frame_probs(whole_probs(self.model, features.features_VTD)).detach().cpu()
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float64]:

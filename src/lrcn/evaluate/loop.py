@@ -175,7 +175,7 @@ class _Pass:
         self.truncated: list[str] = []
         self.num_clips = 0
         self.highlights = Highlights(self.class_names)
-        self.sources = SourceScorer(self.class_names, runner.protocol)
+        self.sources = SourceScorer(self.class_names, runner.protocol.segment_options)
 
     def run(self) -> None:
         """Measure every item."""
@@ -224,8 +224,13 @@ class _Pass:
             self._skip(SkippedFile(path=item.path, reason=reason), [])
         intervals = [item for item in items if item.is_segment]
         if intervals:
-            probs_TK, pts_seconds_T = self.runner.carried(features)
-            self.sources.add(items[0].path, intervals, probs_TK, pts_seconds_T)
+            self.sources.add(
+                items[0].path,
+                intervals,
+                self.runner.carried(features),
+                features.pts_seconds_T,
+                features.info.fps,
+            )
 
     def _skip(self, skipped: SkippedFile, remaining: Sequence[VideoItem]) -> None:
         self.skipped.append(skipped)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lrcn.errors import ConfigError
+from lrcn.models.segment_config import DEFAULT_SEGMENTS, SegmentConfig
 from lrcn.video.sampling import SamplingConfig
 
 
@@ -29,12 +30,8 @@ class ProtocolConfig:
     """Frames that go through the CNN at once; no score depends on it."""
     segments: bool = True
     """Where the truth has start and end: also measure frames and segments of whole videos."""
-    smooth_seconds: float = 0.4
-    """Window of the moving average over frame probabilities, before segments are made."""
-    min_segment_seconds: float = 0.3
-    """Shorter predicted segments are given to the longer neighbour."""
-    threshold: float = 0.0
-    """Frames whose best probability is lower belong to no segment."""
+    segment_options: SegmentConfig = DEFAULT_SEGMENTS
+    """How segments are found: as `lrcn predict` finds them."""
     num_resamples: int = 2000
     """Bootstrap draws behind every interval."""
 
@@ -48,13 +45,6 @@ class ProtocolConfig:
             problems.append(f"evaluate.sample_fps must be above 0, not {self.sample_fps}")
         if self.num_crops not in (1, 10):
             problems.append(f"evaluate.num_crops must be 1 or 10, not {self.num_crops}")
-        problems += [
-            f"evaluate.{name} must not be below 0: {getattr(self, name)}"
-            for name in ("smooth_seconds", "min_segment_seconds")
-            if getattr(self, name) < 0
-        ]
-        if not 0 <= self.threshold < 1:
-            problems.append(f"evaluate.threshold must lie in 0 <= t < 1, not {self.threshold}")
         if self.num_resamples < 10:
             problems.append(f"evaluate.num_resamples must be at least 10: {self.num_resamples}")
         if problems:

@@ -65,10 +65,8 @@ class EvaluationProtocol:
     num_clips: int
     """Clips of all videos together; of one crop."""
     segments: bool
-    """Whether frames and segments of the source videos were measured too."""
-    smooth_seconds: float
-    min_segment_seconds: float
-    threshold: float
+    """Whether frames and segments of whole source videos were measured too: of every frame's
+    probability with the state carried through the video."""
     preprocessing: Mapping[str, Any]
     model: str
     """Where the model was loaded from, or its kind."""
@@ -90,6 +88,8 @@ class EvaluationProtocol:
     versions: Mapping[str, str]
     seconds: float
     """Wall clock of the evaluation."""
+    segment_options: Mapping[str, Any] | None = None
+    """How segments were found, where they were measured (`models.segment_config`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

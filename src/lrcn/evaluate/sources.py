@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from lrcn.evaluate.protocol import ProtocolConfig
 from lrcn.evaluate.results import SourceResult
-from lrcn.metrics.temporal import FrameAccuracy, SegmentF1, segments_of_frames
+from lrcn.metrics.temporal import FrameAccuracy, SegmentF1
+from lrcn.models.segment_config import SegmentConfig
+from lrcn.models.segments import end_of_frames, find_segments, smooth
 from lrcn.structures import IGNORE_INDEX, Segment, VideoFeatures, VideoItem
 from lrcn.video.features import is_feature_path
 
@@ -52,54 +54,12 @@ def cut(features: VideoFeatures, item: VideoItem) -> VideoFeatures | None:
     )
 
 
-def frame_spacing(pts_seconds_T: NDArray[np.float64]) -> float:
-    """Median seconds from one frame to the next; 0 for a single frame."""
-    return float(np.median(np.diff(pts_seconds_T))) if len(pts_seconds_T) > 1 else 0.0
-
-
-def smooth(probs_TK: NDArray[np.float64], num_frames: int) -> NDArray[np.float64]:
-    """Mean over a window of frames around each one; shorter at the ends of the video."""
-    half = num_frames // 2
-    if half == 0:
-        return probs_TK
-    sums = np.concatenate([np.zeros((1, probs_TK.shape[1])), np.cumsum(probs_TK, axis=0)])
-    places = np.arange(len(probs_TK))
-    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(probs_TK))
-    result: NDArray[np.float64] = (sums[high] - sums[low]) / (high - low)[:, None]
-    return result
-
-
-def without_short(
-    labels_T: NDArray[np.int64], pts_seconds_T: NDArray[np.float64], min_seconds: float
-) -> NDArray[np.int64]:
-    """Runs of labels shorter than that get their longer neighbour's, the shortest run first.
-
-    ::
-
-        labels a a a b c c      pts 0.0 0.1 0.2 0.3 0.4 0.5, at least 0.2 seconds
-               a a a a c c
-    """
-    labels_T = labels_T.copy()
-    ends = np.append(pts_seconds_T[1:], pts_seconds_T[-1] + frame_spacing(pts_seconds_T))
-    while True:
-        starts = np.flatnonzero(np.append(True, np.diff(labels_T) != 0))
-        stops = np.append(starts[1:], len(labels_T))
-        lengths = ends[stops - 1] - pts_seconds_T[starts]
-        shortest = int(lengths.argmin())
-        # Times are sums of frame lengths: equal ones may differ in the last digits.
-        if len(starts) == 1 or lengths[shortest] >= min_seconds - 1e-9:
-            return labels_T
-        beside = [i for i in (shortest - 1, shortest + 1) if 0 <= i < len(starts)]
-        longer = max(beside, key=lambda i: lengths[i])
-        labels_T[starts[shortest] : stops[shortest]] = labels_T[starts[longer]]
-
-
 class SourceScorer:
     """Frame accuracy and segment F1 over all long videos, and each one's own."""
 
-    def __init__(self, class_names: Sequence[str], protocol: ProtocolConfig) -> None:
+    def __init__(self, class_names: Sequence[str], config: SegmentConfig) -> None:
         self.class_names = tuple(class_names)
-        self.protocol = protocol
+        self.config = config
         self.results: list[SourceResult] = []
         self._frames = FrameAccuracy()
         self._segments = SegmentF1()
@@ -108,24 +68,21 @@ class SourceScorer:
         self,
         path: str,
         items: Sequence[VideoItem],
-        probs_TK: NDArray[np.float64],
-        pts_seconds_T: NDArray[np.float64],
+        probs_TK: Tensor,
+        pts_seconds_T: Tensor,
+        fps: float | None = None,
     ) -> None:
-        """Take in one video: its labelled intervals, and the model's word on every frame."""
-        spacing = frame_spacing(pts_seconds_T)
-        window = round(self.protocol.smooth_seconds / spacing) if spacing > 0 else 0
-        smoothed_TK = smooth(probs_TK, window)
-        predicted_T = np.where(
-            smoothed_TK.max(axis=1) >= self.protocol.threshold,
-            smoothed_TK.argmax(axis=1),
-            IGNORE_INDEX,
-        )
-        predicted_T = without_short(predicted_T, pts_seconds_T, self.protocol.min_segment_seconds)
-        end = float(pts_seconds_T[-1]) + spacing
+        """Take in one video: its labelled intervals, and the model's word on every frame.
+
+        A frame's answer is its most probable class after smoothing; segments are those that
+        `lrcn predict` shows with the same settings.
+        """
+        end = end_of_frames(pts_seconds_T, fps)
         true = sorted((self._segment(item, end) for item in items), key=lambda s: s.start_seconds)
-        true_T = self._labels(true, pts_seconds_T)
-        predicted = segments_of_frames(
-            predicted_T, pts_seconds_T, self.class_names, end_seconds=end
+        true_T = self._labels(true, pts_seconds_T.numpy())
+        predicted_T = smooth(probs_TK, pts_seconds_T, self.config).argmax(dim=1)
+        predicted = find_segments(
+            probs_TK, pts_seconds_T, self.class_names, self.config, end_seconds=end
         )
         frames, segments = FrameAccuracy(), SegmentF1()
         frames.update(predicted_T, true_T)
@@ -142,7 +99,7 @@ class SourceScorer:
                 frame_accuracy=frames.compute()["frame_accuracy"] if num_labelled else None,
                 segment_f1=segments.compute()["segment_f1"],
                 true_segments=tuple(true),
-                predicted_segments=tuple(predicted),
+                predicted_segments=predicted,
             )
         )
 

@@ -33,12 +33,12 @@ from lrcn.engine import (
     set_threads,
 )
 from lrcn.errors import ConfigError, MediaError, ModelError
+from lrcn.models.segment_config import DEFAULT_SEGMENTS, SegmentConfig
+from lrcn.models.segments import end_of_frames, find_segments
 from lrcn.models.views import clip_probs, frame_probs, video_probs, whole_probs
-from lrcn.predict.segments import SegmentConfig, find_segments
 from lrcn.predict.stream import Stream
 from lrcn.structures import Prediction, Segment, SkippedFile, VideoFeatures, VideoItem
 
-DEFAULT_SEGMENTS = SegmentConfig()
 DEFAULT_LABEL_THRESHOLD = 0.5
 """From which a label counts in a multi-label model that has no fitted thresholds."""
 
@@ -263,7 +263,7 @@ class Predictor:
                 self.class_names,
                 segments,
                 multi_label=self.model.multi_label,
-                end_seconds=_end_seconds(features),
+                end_seconds=end_of_frames(features.pts_seconds_T, features.info.fps),
             )
         return Prediction(
             path=path,
@@ -321,9 +321,3 @@ def _names(item: VideoItem | tuple[str, Any]) -> tuple[str, str]:
     video_id, source = item
     is_path = isinstance(source, str | os.PathLike)
     return os.fspath(source) if is_path else video_id, video_id
-
-
-def _end_seconds(features: VideoFeatures) -> float | None:
-    """When the last used frame ends, as far as its source tells."""
-    fps = features.info.fps
-    return float(features.pts_seconds_T[-1]) + 1 / fps if fps else None

@@ -24,8 +24,9 @@ from torch import Tensor
 from lrcn.data.transforms import EvalTransform
 from lrcn.errors import ModelError
 from lrcn.models.activity import ActivityModel
+from lrcn.models.segment_config import SegmentConfig
+from lrcn.models.segments import NONE, next_label, smooth_step
 from lrcn.nn.recurrent import State
-from lrcn.predict.segments import NONE, SegmentConfig, next_label, smooth_step
 from lrcn.video.sampling import SamplingConfig, Thinner
 
 DEFAULT_FPS = 25.0

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lrcn.checkpoint import SavedModel
 from lrcn.data.cache import FeatureCache
 from lrcn.errors import ConfigError, DataError, MissingFilesError, ModelError
 from lrcn.evaluate.calibrate import fit_on_validation, logits_of
@@ -19,11 +20,14 @@ from lrcn.evaluate.loop import evaluate_videos
 from lrcn.evaluate.protocol import DataChoice, ProtocolConfig
 from lrcn.evaluate.results import Results
 from lrcn.models.activity import ActivityConfig, ActivityModel, create_model
+from lrcn.models.segment_config import SegmentConfig
 from lrcn.nn.backbone import Backbone
 from lrcn.nn.heads import StepClassifier
 from lrcn.nn.recurrent import Recurrent
 from lrcn.nn.seeding import seeded
+from lrcn.predict.predictor import Predictor
 from lrcn.structures import Preprocessing, SkippedFile, VideoItem, VideoList
+from lrcn.video.sampling import SamplingConfig
 from lrcn.video.writer import VideoWriter
 
 NAMES = ("run", "sit", "walk")
@@ -223,7 +227,8 @@ def test_segments_of_long_videos(tmp_path: Path) -> None:
     walk = feature_item(tmp_path, "long", "walk", logits, start_seconds=0.0, end_seconds=2.0)
     sit = dataclasses.replace(walk, class_names=("sit",), start_seconds=2.0, end_seconds=4.0)
     plain = feature_item(tmp_path, "short", "run", says("run"))
-    exact = dataclasses.replace(FAST, smooth_seconds=0.0)
+    plain_segments = SegmentConfig(smoothing="none")
+    exact = dataclasses.replace(FAST, segment_options=plain_segments)
     results = evaluate_videos(echo_model(), video_list([walk, plain, sit]), exact)
 
     assert results.metrics["accuracy_top1"] == 1.0
@@ -234,15 +239,33 @@ def test_segments_of_long_videos(tmp_path: Path) -> None:
     assert [s.class_name for s in source.predicted_segments] == ["walk", "sit"]
     assert {v.key for v in results.videos} == {"long [0.0, 2.0]", "long [2.0, 4.0]", "short"}
     assert results.protocol.segments
+    assert results.protocol.segment_options == dataclasses.asdict(plain_segments)
     assert Results.from_json(results.to_json()).sources == results.sources
 
     without = evaluate_videos(
         echo_model(), video_list([walk, sit]), dataclasses.replace(exact, segments=False)
     )
     assert "frame_accuracy" not in without.metrics
+    assert without.protocol.segment_options is None
     assert [v.probs for v in without.videos] == [
         v.probs for v in results.videos if v.video_id == "long"
     ]
+
+
+def test_evaluation_and_prediction_find_the_same_segments(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(12, 3, generator=generator).repeat_interleave(9, dim=0).numpy()
+    item = feature_item(tmp_path, "v", "walk", logits, start_seconds=0.0, end_seconds=2.0)
+    model = echo_model()
+    config = SegmentConfig(enter=0.45, leave=0.4)
+    measured = evaluate_videos(
+        model, video_list([item]), dataclasses.replace(FAST, segment_options=config)
+    )
+    predictor = Predictor(SavedModel(model, SamplingConfig()), whole_video=True)
+
+    shown = predictor(item.path, segments=config).segments
+    assert len(shown) > 3
+    assert measured.sources[0].predicted_segments == shown
 
 
 def test_an_interval_behind_the_end_is_a_missing_file(tmp_path: Path) -> None:
@@ -345,10 +368,7 @@ def test_logits_from_probabilities() -> None:
     [
         ({"clip_length": 0}, "clip_length must be at least 1, not 0"),
         ({"num_crops": 5}, "num_crops must be 1 or 10, not 5"),
-        ({"threshold": 1.0}, "threshold must lie in"),
         ({"sample_fps": 0.0, "clip_stride": 0}, "clip_stride.*; .*sample_fps must be above 0"),
-        ({"smooth_seconds": -1.0}, "smooth_seconds"),
-        ({"min_segment_seconds": -1.0}, "min_segment_seconds"),
         ({"num_resamples": 1}, "num_resamples"),
     ],
 )

@@ -12,7 +12,6 @@ from lrcn.metrics.temporal import (
     SegmentF1,
     match_segments,
     overlap,
-    segments_of_frames,
 )
 from lrcn.structures import IGNORE_INDEX, Segment
 
@@ -87,17 +86,3 @@ def test_as_many_matches_as_the_best_of_all_matchings() -> None:
             for places in itertools.permutations(range(len(true)))
         )
         assert len(match_segments(predicted, true)) == best
-
-
-def test_runs_of_frames_become_segments() -> None:
-    labels = [0, 0, 0, 1, 1, IGNORE_INDEX, 0]
-    pts = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
-
-    assert segments_of_frames(labels, pts, ["a", "b"], end_seconds=0.7) == [
-        _segment(0.0, 0.3, "a"),
-        _segment(0.3, 0.5, "b"),
-        _segment(0.6, 0.7, "a"),
-    ]
-    assert segments_of_frames([], [], ["a"], end_seconds=1.0) == []
-    with pytest.raises(ValueError, match="one per frame"):
-        segments_of_frames([0], [], ["a"], end_seconds=1.0)

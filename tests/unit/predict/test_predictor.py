@@ -17,9 +17,9 @@ from lrcn.checkpoint import SavedModel, save_model
 from lrcn.data.transforms import EvalTransform
 from lrcn.errors import ConfigError, MediaError, ModelError
 from lrcn.models.activity import ActivityConfig, create_model
+from lrcn.models.segment_config import SegmentConfig
 from lrcn.models.views import clip_probs, frame_probs, video_probs, whole_probs
 from lrcn.predict.predictor import Predictor
-from lrcn.predict.segments import SegmentConfig
 from lrcn.structures import Prediction, VideoItem
 from lrcn.video.sampling import SamplingConfig
 from lrcn.video.writer import VideoWriter

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.fakes.tiny import CLASSES, moving_frames, tiny_saved
 
 from lrcn.errors import ModelError
+from lrcn.models.segment_config import SegmentConfig
 from lrcn.predict.predictor import Predictor
-from lrcn.predict.segments import SegmentConfig
 from lrcn.predict.stream import Stream
 
 FRAMES = moving_frames(30, seed=1)

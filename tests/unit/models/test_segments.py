@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrcn.errors import ConfigError
-from lrcn.predict.segments import NONE, SegmentConfig, find_segments, hysteresis, smooth
+from lrcn.models.segment_config import SegmentConfig
+from lrcn.models.segments import NONE, end_of_frames, find_segments, hysteresis, smooth
 from lrcn.structures import Segment
 
 NAMES = ("a", "b", "c")
@@ -120,6 +121,13 @@ def test_impossible_settings_are_refused_all_at_once() -> None:
 
 def test_no_frames_no_segments() -> None:
     assert find_segments(torch.zeros(0, 3), torch.zeros(0), NAMES, PLAIN) == ()
+
+
+def test_the_last_frame_lasts_as_long_as_frames_do() -> None:
+    times_T = torch.tensor([1.0, 1.5, 2.0])
+    assert end_of_frames(times_T, None) == 2.5
+    assert end_of_frames(times_T, 10.0) == pytest.approx(2.1)
+    assert end_of_frames(times_T[:1], None) == 1.0
 
 
 @settings(max_examples=60, deadline=None)
