@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 def test_the_table_is_covered() -> None:
-    assert len(list_backbones()) == len(BACKBONES) >= 6
+    assert len(list_backbones()) == len(BACKBONES) >= 7
 
 
 @pytest.mark.slow

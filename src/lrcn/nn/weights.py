@@ -19,6 +19,9 @@ from lrcn.errors import WeightsError
 WEIGHTS_WORDS: Final = ("auto", "packaged", "hub", "random")
 """What `weights` may be, besides the path of a file."""
 
+CUT_OFF: Final = tuple(f"fc{k}.{part}" for k in (7, 8) for part in ("weight", "bias"))
+"""Layers of a net of Caffe's time that stand behind its tap: a whole net's file may hold them."""
+
 _PROBE_SECONDS = 4.0
 _NESTED = ("state_dict", "model_state_dict", "model")
 
@@ -105,6 +108,28 @@ def load_named(
             " Choose the backbone and feature_layer that the file was made for"
         )
     module.load_state_dict({k: tensors[k] for k in expected if k in tensors}, strict=False)
+
+
+def load_own(module: nn.Module, name: str, weights: str, *, ignorable: Collection[str]) -> None:
+    """Load a network that no package and no hub carries: from a file, or leave it as drawn.
+
+    Args:
+        module: The network.
+        name: What it is called in messages.
+        weights: "auto" and "random" leave it as it is; else the path of a file.
+        ignorable: As for `load_named`.
+
+    Raises:
+        WeightsError: packaged or hub weights are asked for, or the file does not fit.
+    """
+    if weights in ("packaged", "hub"):
+        raise WeightsError(
+            f"{name} has no {weights} weights: no package or hub carries the published ones;"
+            " use weights=random, or the path of a .safetensors or .pth file"
+            " (`lrcn import-caffe` makes one from a .caffemodel)"
+        )
+    if weights not in ("auto", "random"):
+        load_named(module, read_weights(weights), source=weights, ignorable=ignorable)
 
 
 def load_in_order(

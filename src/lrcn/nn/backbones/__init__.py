@@ -10,6 +10,7 @@ from lrcn.nn.backbone import Backbone
 from lrcn.nn.backbones.caffenet import build_caffenet, build_caffenet_hybrid
 from lrcn.nn.backbones.timm import build_efficientnet_lite, build_timm
 from lrcn.nn.backbones.torchvision import build_torchvision
+from lrcn.nn.backbones.vgg import build_vgg16
 from lrcn.nn.seeding import seeded
 from lrcn.settings import did_you_mean
 
@@ -41,6 +42,7 @@ BACKBONES: Final[dict[str, Builder]] = {
     "efficientnet_lite2": _lite2,
     "caffenet": build_caffenet,
     "caffenet_hybrid": build_caffenet_hybrid,
+    "vgg16": build_vgg16,
     "small": _small,
 }
 

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrcn.errors import ConfigError, WeightsError
+from lrcn.errors import ConfigError
 from lrcn.nn.backbone import Backbone, check_feature_layer
-from lrcn.nn.weights import load_named, read_weights
+from lrcn.nn.weights import CUT_OFF, load_own
 from lrcn.structures import Preprocessing
 
 _FEATURE_LAYERS = ("fc6", "fc7", "fc8")
@@ -180,15 +180,7 @@ def _build(
 ) -> CaffeNet:
     layer = check_feature_layer(name, feature_layer, _FEATURE_LAYERS)
     net = CaffeNet(name, plan, layer, 227 if input_px is None else input_px)
-    if weights in ("packaged", "hub"):
-        raise WeightsError(
-            f"{name} has no {weights} weights: no package or hub carries the published ones;"
-            " use weights=random, or the path of a .safetensors or .pth file"
-        )
-    if weights not in ("auto", "random"):
-        # A whole net may be given for a shorter one: the layers behind the tap are not needed.
-        behind = [f"fc{k}.{part}" for k in (7, 8) for part in ("weight", "bias")]
-        load_named(net, read_weights(weights), source=weights, ignorable=behind)
+    load_own(net, name, weights, ignorable=CUT_OFF)
     return net
 
 
