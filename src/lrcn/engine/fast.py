@@ -275,10 +275,12 @@ class _Normaliser:
         self._dtype = dtype
         self._mean = torch.tensor(preprocessing.pixel_mean)
         self._std = torch.tensor(preprocessing.pixel_std)
+        self._reversed = preprocessing.channel_order == "bgr"
 
     def __call__(self, frames_NCHW: Tensor) -> Tensor:
         num, _, height, width = frames_NCHW.shape
         rows = frames_NCHW.permute(0, 2, 3, 1).reshape(num * height, width * 3)
         values = rows.to(torch.float32, copy=True)
         values.sub_(self._mean.repeat(width)).div_(self._std.repeat(width))
-        return values.to(self._dtype).view(num, height, width, 3).permute(0, 3, 1, 2)
+        normalised_NCHW = values.to(self._dtype).view(num, height, width, 3).permute(0, 3, 1, 2)
+        return normalised_NCHW.flip(1) if self._reversed else normalised_NCHW

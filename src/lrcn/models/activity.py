@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -217,7 +218,7 @@ def create_model(
         WeightsError: the backbone's weights cannot be had.
     """
     names = tuple(class_names)
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if not names or repeated:
         found = f"{', '.join(repeated)} more than once" if repeated else "none"
         raise ConfigError(f"class_names must be one or more different names, got {found}")

@@ -50,13 +50,19 @@ class Backbone(nn.Module, ABC):
     def normalise(self, frames_NCHW: Tensor) -> Tensor:
         """(pixels - mean) / std per channel, computed in float32, in the parameters' type.
 
+        The channels come out in the order that the first layer wants: RGB, unless the
+        preprocessing says BGR.
+
         Args:
             frames_NCHW: RGB pixels, uint8 or floating, 0...255.
         """
         device = frames_NCHW.device
         mean = torch.tensor(self.preprocessing.pixel_mean, device=device).view(3, 1, 1)
         std = torch.tensor(self.preprocessing.pixel_std, device=device).view(3, 1, 1)
-        return frames_NCHW.sub(mean).div_(std).to(next(self.parameters()).dtype)
+        normalised_NCHW = frames_NCHW.sub(mean).div_(std).to(next(self.parameters()).dtype)
+        if self.preprocessing.channel_order == "bgr":
+            normalised_NCHW = normalised_NCHW.flip(1)
+        return normalised_NCHW
 
     def stages(self) -> list[nn.Module]:
         """The parts that have parameters, from the input to the features, for staged unfreezing."""
