@@ -76,6 +76,7 @@ class FeatureCache:
         sample_fps: float | None = None,
         num_crops: int = 1,
         precision: str = "float32",
+        stored_flow: bool = False,
     ) -> str:
         """The name of an entry.
 
@@ -91,11 +92,13 @@ class FeatureCache:
             sample_fps: Which frames were kept, by time.
             num_crops: 1 or 10.
             precision: What the backbone computed in: "float32", "bfloat16".
+            stored_flow: Whether the source holds flow images; otherwise they are computed, for a
+                preprocessing of modality flow.
         """
         return _digest(
             kind="features",
             content=content,
-            preprocessing=dataclasses.asdict(preprocessing),
+            preprocessing=_described(preprocessing, stored_flow=stored_flow),
             backbone=[backbone, feature_layer, weights_hash],
             interval=[start_seconds, end_seconds],
             thinning=[frame_stride, sample_fps],
@@ -220,9 +223,10 @@ class FrameCache:
         end_seconds: float | None = None,
         frame_stride: int = 1,
         sample_fps: float | None = None,
+        stored_flow: bool = False,
     ) -> str:
         """The name of an entry; arguments as in `FeatureCache.key`."""
-        geometry = dataclasses.asdict(preprocessing)
+        geometry = _described(preprocessing, stored_flow=stored_flow)
         del geometry["pixel_mean"], geometry["pixel_std"]
         return _digest(
             kind="frames",
@@ -268,6 +272,16 @@ class FrameCache:
     def prune(self, max_bytes: int) -> int:
         """Remove the entries not used for longest until `max_bytes` remain; bytes freed."""
         return self._store.prune(max_bytes)
+
+
+def _described(preprocessing: Preprocessing, *, stored_flow: bool) -> dict[str, Any]:
+    """What determines the pixels. Of pictures as before there was flow: their names stay."""
+    described = dataclasses.asdict(preprocessing)
+    if preprocessing.modality == "rgb":
+        del described["modality"], described["flow"]
+    else:
+        described["stored_flow"] = stored_flow
+    return described
 
 
 def _digest(**parts: Any) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor
 from lrcn.data.augment import chance, integer
 from lrcn.data.cache import FrameCache
 from lrcn.data.content import content_hash
+from lrcn.data.modality import is_stored_flow, open_item
 from lrcn.data.sampler import ItemKey, keyed_generator
 from lrcn.data.transforms import EvalTransform, TrainTransform, resize
 from lrcn.errors import DataError, MediaError
@@ -29,7 +30,7 @@ from lrcn.structures import (
     VideoList,
 )
 from lrcn.video.sampling import SamplingConfig, clip_indices, random_clip_start, thin
-from lrcn.video.source import VideoSource, open_video
+from lrcn.video.source import VideoSource
 
 _JOIN_TRIES = 8
 
@@ -173,7 +174,8 @@ class ClipDataset(_LabelledClips):
     Args:
         video_list: The videos or intervals, with their labels.
         sampling: Which frames make up a clip.
-        preprocessing: What the backbone wants.
+        preprocessing: What the backbone wants: with modality flow, the flow images of the videos
+            (or those that the items are).
         transform: The random transform; None takes the centre crop.
         class_names: The model's classes, where they are not the list's own.
         seed: The run's.
@@ -216,7 +218,7 @@ class ClipDataset(_LabelledClips):
         item = self.items[index]
         frames_TCHW = self._cached_clip(item, generator)
         if frames_TCHW is None:
-            with _open(item) as source:
+            with open_item(item, self.preprocessing) as source:
                 frames_TCHW = self._read_clip(source, generator)
         if self.transform is None:
             return EvalTransform(self.preprocessing)(frames_TCHW)[0]
@@ -242,6 +244,7 @@ class ClipDataset(_LabelledClips):
             start_seconds=item.start_seconds,
             end_seconds=item.end_seconds,
             sample_fps=self.sampling.sample_fps,
+            stored_flow=is_stored_flow(item),
         )
         clip = self.frame_cache.get(key)
         if clip is None:
@@ -253,7 +256,7 @@ class ClipDataset(_LabelledClips):
 
     def _resized_video(self, item: VideoItem, max_bytes: int) -> Clip | None:
         """All frames that clips are drawn from, resized; None if they are too many."""
-        with _open(item) as source:
+        with open_item(item, self.preprocessing) as source:
             frame_indices = self._kept_frames(source)
             parts: list[Clip] = []
             for clip in source.iterate(chunk=32, sample_fps=self.sampling.sample_fps):
@@ -347,10 +350,6 @@ class FeatureDataset(_LabelledClips):
 
     def _blank(self) -> Tensor:
         return torch.zeros((1, self.features[0].features_VTD.shape[2]))
-
-
-def _open(item: VideoItem) -> VideoSource:
-    return open_video(item.path, start_seconds=item.start_seconds, end_seconds=item.end_seconds)
 
 
 def _no_frames(name: str) -> MediaError:

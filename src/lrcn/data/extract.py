@@ -26,13 +26,14 @@ from torch import Tensor
 from lrcn.data.ahead import run_ahead
 from lrcn.data.cache import FeatureCache
 from lrcn.data.feature_source import FeatureSource
+from lrcn.data.modality import open_item, open_pictures
 from lrcn.data.transforms import EvalTransform
 from lrcn.engine import FastBackbone
 from lrcn.errors import MediaError
 from lrcn.structures import Preprocessing, SkippedFile, VideoFeatures, VideoInfo, VideoItem
 from lrcn.video.features import is_feature_path, read_features
 from lrcn.video.sampling import SamplingConfig
-from lrcn.video.source import VideoSource, open_video
+from lrcn.video.source import VideoSource
 from lrcn.video.stills import DEFAULT_FPS
 
 Source = VideoItem | tuple[str, Any]
@@ -61,7 +62,8 @@ def extract_features(
         items: Taken a few ahead; may be an endless iterator.
         backbone: uint8 frames_NCHW at the input size -> features_ND; usually a `FastBackbone`.
             None where all items are feature files.
-        preprocessing: The backbone's; None where there is no backbone.
+        preprocessing: The model's; None where there is no backbone. With modality flow the flow
+            images of every video, computed as it is read, or those that it is.
         sampling: Its `frame_stride` and `sample_fps` thin the frames. Feature files are taken
             as they are.
         num_crops: Views of each frame, 1 or 10.
@@ -208,7 +210,7 @@ class _Reader:
                 line = item if isinstance(item, VideoItem) else _item(video_id, os.fspath(what))
                 yield from self._file(line)
             else:
-                with open_video(what) as video:
+                with self._open(what) as video:
                     yield from self._video(video, video_id, None)
         except MediaError as error:
             yield SkippedFile(path=name, reason=_without_name(str(error), name))
@@ -226,17 +228,24 @@ class _Reader:
             if found is not None:
                 yield found
                 return
-        with open_video(
-            item.path, start_seconds=item.start_seconds, end_seconds=item.end_seconds
-        ) as video:
+        if self.transform is None:
+            raise self._no_pictures(item.path)
+        with open_item(item, self.transform.preprocessing) as video:
             yield from self._video(video, item.video_id, key)
 
-    def _video(self, video: VideoSource, video_id: str, key: str | None) -> Iterator[_Piece]:
+    def _open(self, source: Any) -> VideoSource:
         if self.transform is None:
-            raise MediaError(
-                f"{video.name}: is a video, and this model takes features of frames (it has no "
-                "CNN). Give it .npy, .npz or .h5 files"
-            )
+            raise self._no_pictures("the input")
+        return open_pictures(source, self.transform.preprocessing)
+
+    def _no_pictures(self, name: str) -> MediaError:
+        return MediaError(
+            f"{name}: is a video, and this model takes features of frames (it has no CNN). Give"
+            " it .npy, .npz or .h5 files"
+        )
+
+    def _video(self, video: VideoSource, video_id: str, key: str | None) -> Iterator[_Piece]:
+        assert self.transform is not None  # without one nothing was opened
         num_frames = 0
         chunk = _chunk_frames(video.info, self.transform.num_crops)
         for clip in video.iterate(

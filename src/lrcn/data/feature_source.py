@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lrcn.data.cache import FeatureCache
 from lrcn.data.content import content_hash
+from lrcn.data.modality import is_stored_flow
 from lrcn.engine import FastBackbone
 from lrcn.structures import Preprocessing, VideoItem
 from lrcn.video.sampling import SamplingConfig
@@ -64,4 +65,5 @@ class FeatureSource:
             sample_fps=self.sample_fps,
             num_crops=self.num_crops,
             precision=self.precision,
+            stored_flow=is_stored_flow(item),
         )

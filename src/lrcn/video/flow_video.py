@@ -27,6 +27,7 @@ from lrcn.structures import Clip, FlowConfig, VideoInfo
 from lrcn.video.arrays import IteratorVideo
 from lrcn.video.flow import FlowEstimator, Grey, flow_size
 from lrcn.video.pixels import Pixels
+from lrcn.video.repeats import RepeatFinder
 from lrcn.video.sampling import Thinner
 from lrcn.video.source import VideoSource, open_video
 
@@ -40,7 +41,12 @@ class FlowVideo:
     """
 
     def __init__(
-        self, video: VideoSource, config: FlowConfig, *, start_seconds: float | None = None
+        self,
+        video: VideoSource,
+        config: FlowConfig,
+        *,
+        start_seconds: float | None = None,
+        repeat_finder: RepeatFinder | None = None,
     ) -> None:
         """Take an open video; closing this closes it.
 
@@ -49,10 +55,12 @@ class FlowVideo:
                 frame before.
             config: Method and encoding.
             start_seconds: Flow images before are left out.
+            repeat_finder: Shown every frame of `iterate`, grey.
 
         Raises:
             ConfigError: the method is not installed.
         """
+        self._repeat_finder = repeat_finder
         self._video = video
         self._estimator = FlowEstimator(config)
         self._start_seconds = start_seconds or 0.0
@@ -109,6 +117,8 @@ class FlowVideo:
         for clip in self._frames(chunk):
             for i, after in enumerate(self._greys(clip)):
                 num_frames += 1
+                if self._repeat_finder is not None:
+                    self._repeat_finder.see(after)
                 seconds, index = float(clip.pts_seconds_T[i]), int(clip.frame_indices_T[i])
                 wanted = before is not None and seconds >= self._start_seconds
                 if before is not None and wanted and thinner.keeps(seconds):
