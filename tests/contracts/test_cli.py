@@ -35,6 +35,7 @@ NEEDS_ARGUMENT = {
 
 def test_the_table_is_the_one_that_users_were_promised() -> None:
     promised = {"train", "evaluate", "predict", "report", "compare", "recipes", "benchmark"}
+    promised |= {"import-caffe"}
     promised |= {"demo", "doctor", "data make", "data check", "data split"}
 
     assert promised == {" ".join(command) for command in ALL}
@@ -120,6 +121,7 @@ def test_absent_input_is_exit_code_2_and_one_line_that_names_it(
         ("predict",): [absent, "video.mp4"],
         ("report",): [absent],
         ("compare",): [absent, absent],
+        ("import-caffe",): [absent, "--out", str(tmp_path / "model")],
         ("data", "make"): ["moton", str(tmp_path / "out")],
         ("data", "check"): [absent],
         ("data", "split"): [absent, "--out", str(tmp_path / "split.csv")],

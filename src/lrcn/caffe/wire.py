@@ -85,8 +85,9 @@ class WireFile:
             place = field.span.end
 
     def text(self, span: Span) -> str:
-        """A string field; bytes that are no UTF-8 are shown escaped."""
-        return self._bytes[span.start : span.end].decode("utf-8", "backslashreplace")
+        """A string field; what is no UTF-8, or would steer a terminal, is shown escaped."""
+        text = self._bytes[span.start : span.end].decode("utf-8", "backslashreplace")
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
     def head(self, num_bytes: int) -> bytes:
         """The first bytes of the file."""

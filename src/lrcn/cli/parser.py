@@ -226,4 +226,4 @@ def reference(app: App) -> str:
     """All commands with their options, as Markdown."""
     text = app.generate_docs(heading_level=1, usage_name="lrcn")
     # The library names the module that this process was started with: no part of a usage.
-    return re.sub(r"^(lrcn[ \w]*) -m [\w.]+", r"\1", text, flags=re.MULTILINE)
+    return re.sub(r"^(lrcn[ \w-]*?) -m [\w.]+", r"\1", text, flags=re.MULTILINE)

@@ -265,6 +265,7 @@ def build_model(
     model = create_model(config, class_names, multi_label=multi_label, seed=experiment.train.seed)
     if start is not None:
         _start_from(model, start, str(experiment.init))
+        _take_normalisation(model, start)
     model.config = experiment.model if config.backbone != NO_BACKBONE else config
     return SavedModel(model, sampling, card)
 
@@ -300,6 +301,20 @@ def _start_from(model: ActivityModel, start: ActivityModel, source: str) -> None
                 )
                 own[key][row] = weights[key][other]
     model.load_state_dict(own)
+
+
+def _take_normalisation(model: ActivityModel, start: ActivityModel) -> None:
+    """What was subtracted, and the order of the channels, belong to the weights.
+
+    Where the modality changes (a flow net from RGB weights), the mean is the new one's.
+    """
+    own, theirs = model.preprocessing, start.preprocessing
+    if model.backbone is None or own is None or theirs is None:
+        return
+    own = replace(own, channel_order=theirs.channel_order)
+    if own.modality == theirs.modality:
+        own = replace(own, pixel_mean=theirs.pixel_mean, pixel_std=theirs.pixel_std)
+    model.backbone.preprocessing = model.preprocessing = own
 
 
 def _feature_width(videos: VideoList) -> int:

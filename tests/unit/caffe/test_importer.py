@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from tests.fakes import caffe_equations as caffe
+from tests.fakes.caffe_nets import blobs_of
 from tests.fakes.caffemodel import write_caffemodel
 
-from lrcn.caffe.fit import expected_shapes
 from lrcn.caffe.importer import import_caffe
-from lrcn.caffe.nets import NETS
 from lrcn.checkpoint import load_model, save_model
 from lrcn.engine import fast_backbone
 from lrcn.errors import ConfigError, DataError, WeightsError
@@ -24,27 +22,6 @@ K, R, T = 7, 12, 5
 LRCN_BGR = (103.939, 116.779, 128.68)
 CAFFENET_BGR = (104.0, 117.0, 123.0)
 VGG_BGR = (103.939, 116.779, 123.68)
-
-
-def blobs_of(name: str, px: int = PX, classes: int = K, hidden: int = R) -> dict[str, list]:
-    """Random blobs of every layer of a net, in Caffe's shapes, gates in Caffe's order."""
-    config = dataclasses.replace(NETS[name].model, input_px=px, hidden_size=hidden)
-    shapes = expected_shapes(config, classes)
-    rng = np.random.default_rng(3)
-    layers: dict[str, list[np.ndarray]] = {}
-    for row in NETS[name].rows:
-        layer = {"fc8*": "fc8-final" if config.kind == "lrcn" else "fc8-ucf"}.get(
-            row.layer, row.layer
-        )
-        parts = ("weight", "bias") if layer != "lstm1" else ("weight_ih", "bias", "weight_hh")
-        layers[layer] = []
-        for part in parts:
-            shape = shapes[f"{row.module}.{part}"]
-            fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 1
-            scale = (2 / fan_in) ** 0.5 if len(shape) > 1 else 0.1
-            layers[layer].append(rng.standard_normal(shape, "f4") * np.float32(scale))
-    layers[next(iter(layers))][0] /= 50  # pixels are up to 255
-    return layers
 
 
 def frames(num: int = T, px: int = PX) -> np.ndarray:

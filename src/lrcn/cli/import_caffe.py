@@ -1,0 +1,123 @@
+"""`lrcn import-caffe`: a `.caffemodel` of the original code becomes a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from lrcn.cli.options import DEFAULTS, ComputeOptions
+from lrcn.cli.output import print_json, print_line, print_table, refuse_existing_folder, say
+from lrcn.cli.parser import option
+
+if TYPE_CHECKING:
+    from lrcn.caffe.importer import Imported
+
+
+def import_caffe(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    net: str | None = None,
+    labels: Path | None = None,
+    modality: Literal["rgb", "flow"] | None = None,
+    mean: Literal["preprocessing", "folded"] = "preprocessing",
+    channels: Literal["rgb", "bgr"] = "rgb",
+    input_px: int | None = None,
+    overwrite: bool = False,
+    as_json: Annotated[bool, option("--json")] = False,
+    compute: ComputeOptions = DEFAULTS,
+) -> int:
+    """Make a model folder of a .caffemodel: CaffeNet, the hybrid net, VGG-16, LRCN-fc6 and fc7.
+
+    The file's generation (2013, 2014 or newer) and the net are recognised, shapes are checked,
+    gates are put in order. Caffe is not needed, and nothing is unpickled. The folder can be
+    given to predict, evaluate, report and `train --init`.
+
+    Args:
+        file: The .caffemodel.
+        out: Model folder to make.
+        net: caffenet, hybrid, vgg16, lrcn_fc6, lrcn_fc7, caffenet_lrcn_fc6 or vgg16_lrcn_fc6;
+            default: recognised. Layers that a named net does not have are left out and listed.
+        labels: Class names: classInd.txt, one name a line, or a split list of the original;
+            default: class_000, class_001, ...
+        modality: What it was trained on; default: flow when the file's name says so, else rgb.
+        mean: Where the mean is subtracted: in the preprocessing, or folded into conv1's bias.
+        channels: rgb turns conv1 round once; bgr keeps it and turns the pixels each time.
+        input_px: Side of the input, when it was trained with another crop than usual.
+        overwrite: Replace a model that stands in --out.
+        as_json: Print one JSON document.
+        compute: Options of every command that computes.
+    """
+    from lrcn.checkpoint import CONFIG_NAME
+
+    refuse_existing_folder(
+        out,
+        overwrite=overwrite,
+        is_ours=lambda folder: (folder / CONFIG_NAME).is_file(),
+        what="a model folder",
+    )
+    compute.start()
+    from lrcn.caffe import importer
+    from lrcn.checkpoint import save_model
+
+    imported = importer.import_caffe(
+        file,
+        net=net,
+        labels=labels,
+        modality=modality,
+        mean=mean,
+        channels=channels,
+        input_px=input_px,
+    )
+    save_model(out, imported.saved)
+    document = _document(imported, out)
+    if as_json:
+        print_json(document)
+    else:
+        _show(imported, document)
+    if labels is None:
+        say(
+            "classes are only numbered: give --labels classInd.txt to name them",
+            quiet=compute.quiet,
+        )
+    return 0
+
+
+def _document(imported: Imported, out: Path) -> dict[str, Any]:
+    model = imported.saved.model
+    preprocessing = model.preprocessing
+    assert preprocessing is not None  # every net of the table sees pixels
+    return {
+        "model": str(out),
+        "net": imported.net,
+        "format": imported.version,
+        "num_classes": len(model.class_names),
+        "hidden_size": model.config.hidden_size if model.config.kind == "lrcn" else None,
+        "modality": preprocessing.modality,
+        "pixel_mean": list(preprocessing.pixel_mean),
+        "channel_order": preprocessing.channel_order,
+        "input_px": preprocessing.input_px,
+        "layers": [{"layer": layer, "module": module} for layer, module in imported.layers],
+        "ignored_layers": list(imported.ignored),
+    }
+
+
+def _show(imported: Imported, document: dict[str, Any]) -> None:
+    state = imported.saved.model.state_dict()
+    rows = []
+    for layer, module in imported.layers:
+        shapes = [
+            "x".join(map(str, tensor.shape))
+            for name, tensor in state.items()
+            if name.rpartition(".")[0] == module
+        ]
+        rows.append((layer, module, ", ".join(shapes)))
+    print_table(("layer", "goes to", "weights"), rows)
+    if imported.ignored:
+        print_line(f"\nleft out: {', '.join(repr(name) for name in imported.ignored)}")
+    mean = ", ".join(f"{value:g}" for value in document["pixel_mean"])
+    print_line(
+        f"\n{document['net']} ({document['format']} format), {document['num_classes']} classes,"
+        f" {document['modality']}, mean {mean} (red, green, blue)\nmodel: {document['model']}"
+    )
