@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,40 @@ def test_damaged_variants_are_all_named_and_never_a_traceback(
     assert code == int(bool(failed))
     assert all(entry["path"] in shown.err for entry in failed)
     assert "Traceback" not in shown.err
+
+
+def test_every_unusable_entry_of_a_class_folder_is_counted_and_named(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shutil.copytree(clips, tmp_path / "data")
+    bad = [data / "left" / "empty.avi", data / "right" / "text.mp4", data / "right" / "zero.mkv"]
+    bad[0].mkdir()
+    bad[1].write_text("not a video", encoding="utf-8")
+    bad[2].touch()
+    other = data / "left" / "wrong.txt"
+    shutil.copy(next(iter(data.rglob("*.mkv"))), other)
+    options = "--backbone small --model.input-px 32 --model.hidden-size 8 --train.unfreeze-at 0"
+    options += " --epochs 1 --batch-size 4 --clip-length 8 --threads 1"
+    command = ["train", "--data", str(data), "--out", str(tmp_path / "run"), *options.split()]
+
+    assert main(command) == 2
+    refused = capsys.readouterr().err
+    assert "3 of 11 files cannot be read" in refused
+    assert "empty.avi" in refused
+    assert "Traceback" not in refused
+
+    assert main([*command, "--missing", "skip", "--json"]) == 1
+    shown = capsys.readouterr()
+    assert {s["path"] for s in json.loads(shown.out)["skipped"]} == {str(path) for path in bad}
+    assert all(str(path) in shown.err for path in (*bad, other))
+    assert "3 unreadable files left out" in shown.err
+    assert "Traceback" not in shown.err
+
+    assert main(["predict", str(tmp_path / "run"), str(data), "--json"]) == 1
+    shown = capsys.readouterr()
+    failed = {entry["path"] for entry in json.loads(shown.out) if "error" in entry}
+    assert failed == {str(path) for path in bad}
+    assert f"not read, no video by its name: {other}" in shown.err
 
 
 def test_evaluation_of_pixels_by_other_protocols(

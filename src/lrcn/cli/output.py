@@ -151,6 +151,8 @@ def report_skipped(skipped: Sequence[SkippedFile], *, quiet: bool = False, shown
         say(f"left out {with_path(file.path, file.reason)}", quiet=quiet)
     if len(absent) > shown:
         say(f"left out {len(absent) - shown} more absent files", quiet=quiet)
+    if broken:
+        say(f"{len(skipped)} left out, {len(broken)} of them because they cannot be used")
     return 1 if broken else 0
 
 

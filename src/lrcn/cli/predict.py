@@ -74,10 +74,13 @@ def predict(
         )
     device = compute.start()
     from lrcn.checkpoint import load_model
+    from lrcn.predict.inputs import passed_over
     from lrcn.predict.predictor import Predictor
 
     saved = load_model(model)
     inputs = list(_inputs(paths, features=saved.model.backbone is None))
+    for path in passed_over(paths):
+        say(f"not read, no video by its name: {path}", quiet=compute.quiet)
     copies = _copies(annotate, [i for i in inputs if isinstance(i, str)], overwrite=overwrite)
     predictor = Predictor(
         saved,

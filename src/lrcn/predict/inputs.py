@@ -52,6 +52,13 @@ def expand_inputs(
     return list(found.values())
 
 
+def passed_over(paths: Sequence[str]) -> list[str]:
+    """What lies below the folders that are searched, is no video, and belongs to none."""
+    folders = [Path(path) for path in dict.fromkeys(paths) if Path(path).is_dir()]
+    found = [find_media(folder) for folder in folders if not is_frame_folder(folder)]
+    return [str(path) for contents in found for path in contents.strangers()]
+
+
 def _expand(path: str, features: bool) -> list[str]:
     if not Path(path).exists() and glob.has_magic(path):
         matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute one
@@ -64,7 +71,7 @@ def _expand(path: str, features: bool) -> list[str]:
     media = find_media(folder)
     chosen = (media.features or media.videos) if features else media.media
     if not chosen:
-        others = ", ".join(f"{n} {kind}" for kind, n in media.others.most_common(3))
+        others = ", ".join(f"{n} {kind}" for kind, n in media.kinds().most_common(3))
         raise DataError(
             f"{path} holds no video and no folder of numbered images"
             f" ({'only ' + others if others else 'it is empty'});"

@@ -214,7 +214,7 @@ def prepare_data(
         val=val,
         how=division.val_how or division.how,
         warnings=tuple(dict.fromkeys(warnings)),
-        skipped=listed.skipped,
+        skipped=tuple(dict.fromkeys((*listed.skipped, *(val.skipped if val is not None else ())))),
     )
 
 

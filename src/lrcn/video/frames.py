@@ -21,7 +21,7 @@ from lrcn.video.stills import StillsVideo
 IMAGE_EXTENSIONS = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"))
 """Endings (lower case) of pictures in folders of frames."""
 
-_IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
+BROWSER_FILES = frozenset({"thumbs.db", "desktop.ini"})
 """What file browsers leave behind, besides hidden files."""
 
 
@@ -147,7 +147,7 @@ def _numbered_images(folder: Path) -> tuple[list[tuple[int, Path]], str]:
     except OSError as error:
         return [], f"cannot be opened ({error.strerror})"
     for file in entries:
-        if file.name.startswith(".") or file.name.lower() in _IGNORED_FILES:
+        if file.name.startswith(".") or file.name.lower() in BROWSER_FILES:
             continue
         if file.is_dir():
             return [], f"holds a folder ({file.name})"

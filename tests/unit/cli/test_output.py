@@ -89,4 +89,6 @@ def test_broken_files_are_failures_and_absent_ones_are_not(
     assert "/absent/4" in shown
     assert "2 more absent files" in shown
     assert report_skipped([*absent, SkippedFile(path=str(broken), reason="empty")], quiet=True) == 1
-    assert capsys.readouterr().err == f"left out {broken}: empty\n"
+    assert capsys.readouterr().err == (
+        f"left out {broken}: empty\n8 left out, 1 of them because they cannot be used\n"
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.dataset import put_frames
 
-from lrcn.data.datasets import read_dataset
+from lrcn.data.datasets import check_readable, read_dataset
 from lrcn.errors import DataError, MissingFilesError
 
 
@@ -32,8 +32,45 @@ def test_class_is_the_first_level(tmp_path: Path) -> None:
         ("run/x/y/a", "run"),
         ("walk/c", "walk"),
     ]
-    assert any("1 file of other kinds" in note for note in video_list.notes)
+    assert any("1 item of other kinds" in note for note in video_list.notes)
     assert any("without media left alone: empty" in note for note in video_list.notes)
+
+
+def test_a_folder_named_like_a_video_is_one_that_cannot_be_read(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.mp4", "b/y.mp4", "b/notes.avi/readme.txt", "b/more.v1/z.mp4")
+    (tmp_path / "a" / "empty.avi").mkdir()
+    (tmp_path / "stray.mkv").mkdir()
+
+    video_list = read_dataset(tmp_path)
+
+    assert [i.video_id for i in video_list.items] == [
+        "a/empty", "a/x", "b/more.v1/z", "b/notes", "b/y",
+    ]  # fmt: skip
+    assert [Path(s.path).name for s in video_list.skipped] == ["stray.mkv"]
+    with pytest.raises(MissingFilesError, match=r"5 of 5 files cannot be read: .*empty\.avi"):
+        check_readable(video_list)
+
+
+def test_an_empty_folder_beside_folders_of_frames_is_a_video_too(tmp_path: Path) -> None:
+    touch(tmp_path, "a/v1/0001.png", "a/v1/0002.png", "b/v3/0001.png", "b/v4/odd.png")
+    touch(tmp_path, "b/labels/truth.json")
+    (tmp_path / "a" / "v2").mkdir()
+
+    assert ids(tmp_path) == ["a/v1", "a/v2", "b/v3", "b/v4"]
+
+
+def test_what_is_no_video_is_named_where_files_may_be_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.mp4", "a/x.srt", "b/y.mp4", "b/Thumbs.db")
+    touch(tmp_path, *(f"b/wrong_{i}.txt" for i in range(5)))
+    (tmp_path / "b" / "g07").mkdir()
+
+    (told,) = read_dataset(tmp_path).notes
+    (named,) = read_dataset(tmp_path, missing="skip").notes
+
+    assert told.startswith("7 items of other kinds left alone (5 .txt, 1 .srt, 1 empty folder): ")
+    assert told.endswith("wrong_1.txt, ...")
+    assert all(f"wrong_{i}.txt" in named for i in range(5))
+    assert "x.srt" not in named
 
 
 def test_names_with_dots_keep_them(tmp_path: Path) -> None:

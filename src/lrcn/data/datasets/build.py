@@ -9,7 +9,7 @@ from typing import Literal
 
 from lrcn.data.datasets.entries import Entry, Listing, Request, class_order, count
 from lrcn.data.datasets.groups import GroupBy, find_groups
-from lrcn.data.datasets.walk import exists, strip_media_extension
+from lrcn.data.datasets.walk import Found, exists, strip_media_extension
 from lrcn.errors import DataError, MissingFilesError
 from lrcn.structures import SkippedFile, VideoItem, VideoList
 from lrcn.video.features import is_feature_path
@@ -69,7 +69,11 @@ def build(
         skipped=(*listing.skipped, *absent),
         official_split=listing.official_split,
         grouping=grouping,
-        notes=(*listing.notes, *_notes(absent, doubles, dropped, _ungrouped(groups, grouping))),
+        notes=(
+            *listing.notes,
+            *_notes(absent, doubles, dropped, _ungrouped(groups, grouping)),
+            *_note_on_others(listing, missing),
+        ),
     )
 
 
@@ -196,6 +200,20 @@ def _notes(
         some = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
         notes.append(f"{count(len(dropped), 'published class')} without any file dropped: {some}")
     return notes
+
+
+def _note_on_others(listing: Listing, missing: Missing) -> list[str]:
+    """What is no media; by name, unless it lies beside a video of its name."""
+    if not listing.others:
+        return []
+    found = Found(videos=[e.path for e in listing.entries], others=list(listing.others))
+    counted = ", ".join(f"{number} {kind}" for kind, number in found.kinds().most_common(4))
+    names = [str(path) for path in found.strangers()]
+    if missing == "error" and len(names) > 3:  # who lets files be left out is told of each
+        names = [*names[:3], "..."]
+    named = f": {', '.join(names)}" if names else ""
+    number = count(len(listing.others), "item")
+    return [f"{number} of other kinds left alone ({counted}){named}"]
 
 
 def with_items(

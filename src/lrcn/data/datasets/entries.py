@@ -68,6 +68,8 @@ class Listing:
     group_source: str | None = None
     """How `Entry.group` is known ("column", "official names"); None where it is not."""
     skipped: tuple[SkippedFile, ...] = ()
+    others: tuple[Path, ...] = ()
+    """What lies among the media and is none: files of other kinds, empty folders."""
     notes: tuple[str, ...] = ()
 
 

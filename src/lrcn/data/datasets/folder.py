@@ -6,7 +6,6 @@ lie at any depth, and a sub-folder counts as a group when each class has several
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from lrcn.data.datasets.entries import SPLIT_WORDS, Entry, Listing, Request, count
@@ -42,12 +41,14 @@ def read_folder(request: Request) -> Listing:
     ]
     if not entries:
         raise DataError(_nothing_found(root, folders))
-    strays = _strays([root, *(top for top, _ in splits)])
-    notes = _notes([contents for _, _, contents in found], features_left=videos)
-    empty = [f.name for f, split, c in found if split is None and not c.media]
-    if empty:
-        notes.append(f"{count(len(empty), 'folder')} without media left alone: {empty[0]}, ...")
-    return Listing(entries=tuple(entries), skipped=strays, notes=tuple(notes))
+    empty = [folder for folder, split, contents in found if split is None and not contents.media]
+    notes = _notes([contents for _, _, contents in found], empty, features_left=videos)
+    return Listing(
+        entries=tuple(entries),
+        skipped=_strays([root, *(top for top, _ in splits)], empty),
+        others=tuple(path for _, _, contents in found for path in contents.others),
+        notes=tuple(notes),
+    )
 
 
 def split_folders(root: Path, folders: list[Path]) -> list[tuple[Path, Split]]:
@@ -115,24 +116,21 @@ def _nothing_found(root: Path, folders: list[Path]) -> str:
     )
 
 
-def _strays(roots: list[Path]) -> tuple[SkippedFile, ...]:
+def _strays(roots: list[Path], empty: list[Path]) -> tuple[SkippedFile, ...]:
     """Media beside the class folders have no class."""
     return tuple(
         SkippedFile(path=str(path), reason="not in a class folder")
         for root in roots
         for path in visible(root)
-        if path.is_file() and has_media_name(path)
+        if has_media_name(path) and (path in empty or not path.is_dir())
     )
 
 
-def _notes(found: list[Found], *, features_left: bool) -> list[str]:
-    others: Counter[str] = Counter()
-    for contents in found:
-        others.update(contents.others)
+def _notes(found: list[Found], empty: list[Path], *, features_left: bool) -> list[str]:
     notes = []
-    if others:
-        kinds = ", ".join(f"{number} {kind}" for kind, number in others.most_common(4))
-        notes.append(f"{count(others.total(), 'file')} of other kinds left alone ({kinds})")
+    plain = [folder.name for folder in empty if not has_media_name(folder)]
+    if plain:
+        notes.append(f"{count(len(plain), 'folder')} without media left alone: {', '.join(plain)}")
     features = sum(len(contents.features) for contents in found)
     if features_left and features:
         notes.append(f"{count(features, 'feature file')} beside videos left alone")

@@ -4,19 +4,26 @@
 extension, labels from 0. Frames lie flat, without the class folder:
 `frames/<video_name>/<video_name>.0001.jpg`. Class folders below `frames/`, which users keep
 against the original code's wish (section 6, row 3), are found as well.
+
+Flow images (`flow_images/<video_name>/flow_image_<video_name>.0002.jpg`) are taken where there
+are no frames, or where --videos-root names their folder; features (`extracted_features_0.h5`,
+one dataset per video name) where there are neither, or where --videos-root names them.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lrcn.data.datasets.entries import SPLIT_WORDS, Entry, Listing, Request
+from lrcn.data.datasets.features import FeatureIndex
 from lrcn.data.datasets.official import best_root, fold_of, read_lines
 from lrcn.data.datasets.walk import visible
 from lrcn.errors import DataError
 from lrcn.structures import Split
+from lrcn.video.features import is_feature_path
 
 _LIST = re.compile(r"(?P<set>.+)_split(?P<fold>\d)_(?P<split>train|val|test)Videos\.txt", re.I)
 _GROUP = re.compile(r"_g(\d+)_c\d+$", re.IGNORECASE)
@@ -52,26 +59,11 @@ def read_paper_frames(request: Request) -> Listing:
         if number == fold
         for where, text in read_lines(path)
     ]
-    home = request.data if request.data.is_dir() else request.data.parent
-    names = [line.video for line in lines]
-    finder = best_root(request, [home / "frames", home], names)
-    entries = []
-    for line in lines:
-        listed = f"{line.class_name}/{line.video}"
-        match = _GROUP.search(line.video)
-        entries.append(
-            Entry(
-                path=finder.find(listed) or finder.root / line.video,
-                name=listed,
-                class_names=(line.class_name,),
-                group=f"{line.class_name}/g{match[1]}" if match else None,
-                split=line.split,
-                where=line.where,
-            )
-        )
+    class_names = class_names_by_label([(n.where, n.class_name, n.label) for n in lines])
+    entries = _place([_entry(line, class_names[line.label]) for line in lines], request)
     return Listing(
         entries=tuple(entries),
-        class_names=_class_names(lines),
+        class_names=tuple(class_names[label] for label in sorted(class_names)),
         official_split=all(line.split is not None for line in lines),
         group_source="official names (_gNN_)" if all(e.group for e in entries) else None,
     )
@@ -94,9 +86,9 @@ def find_lists(data: Path) -> list[tuple[Path, int, Split | None]]:
 
 
 def _line(where: str, text: str, split: Split | None) -> _Line:
-    listed, _, label = text.rpartition(" ")
+    listed, label = (text.replace("\\", "/").rsplit(None, 1) + [""])[:2]
     class_name, _, video = listed.strip().rpartition("/")
-    if not video or not class_name or not label.isdigit():
+    if not video or not class_name or not (label.isascii() and label.isdigit()):
         raise DataError(
             f"{where}: {text!r}; the lines are `ClassFolder/video_name 0`, labels from 0. Mend "
             f"the line."
@@ -104,21 +96,60 @@ def _line(where: str, text: str, split: Split | None) -> _Line:
     return _Line(where, class_name.rsplit("/", 1)[-1], video, int(label), split)
 
 
-def _class_names(lines: list[_Line]) -> tuple[str, ...]:
-    """Class folders in the order of their numbers.
+def _entry(line: _Line, class_name: str) -> Entry:
+    """The line's video; where it lies is not known yet."""
+    match = _GROUP.search(line.video)
+    return Entry(
+        path=Path(line.video),
+        name=f"{line.class_name}/{line.video}",
+        class_names=(class_name,),
+        group=f"{class_name}/g{match[1]}" if match else None,
+        split=line.split,
+        where=line.where,
+    )
+
+
+def _place(entries: list[Entry], request: Request) -> list[Entry]:
+    """The entries with the paths of their frames, flow images or features."""
+    home = request.data if request.data.is_dir() else request.data.parent
+    root = request.videos_root
+    if root is not None and is_feature_path(root):
+        return [FeatureIndex(root).place(entry) for entry in entries]
+    finder = best_root(
+        request,
+        [home / "frames", home, home / "flow_images"],
+        [entry.name.rsplit("/", 1)[-1] for entry in entries],
+    )
+    found = [finder.find(entry.name) for entry in entries]
+    if not any(found):
+        holding = finder.root if root is not None else home
+        if any(is_feature_path(path) for path in visible(holding)):
+            index = FeatureIndex(holding)
+            return [index.place(entry) for entry in entries]
+    return [
+        replace(entry, path=path or finder.root / entry.name.rsplit("/", 1)[-1])
+        for entry, path in zip(entries, found, strict=True)
+    ]
+
+
+def class_names_by_label(lines: Sequence[tuple[str, str, int]]) -> dict[int, str]:
+    """Label to class name, in the first writing of it; letter case aside (HandstandPushups).
+
+    Args:
+        lines: (where it stands, class name, label) of every line.
 
     Raises:
         DataError: a number has two class folders, or a class folder two numbers.
     """
     by_label: dict[int, str] = {}
     by_name: dict[str, int] = {}
-    for line in lines:
-        name = by_label.setdefault(line.label, line.class_name)
-        label = by_name.setdefault(line.class_name, line.label)
-        if name != line.class_name or label != line.label:
+    for where, class_name, number in lines:
+        name = by_label.setdefault(number, class_name)
+        label = by_name.setdefault(class_name.casefold(), number)
+        if name.casefold() != class_name.casefold() or label != number:
             raise DataError(
-                f"{line.where}: {line.class_name} has the number {line.label}, which contradicts "
-                f"an earlier line ({name} is {line.label}, {line.class_name} is {label}). "
+                f"{where}: {class_name} has the number {number}, which contradicts "
+                f"an earlier line ({name} is {number}, {class_name} is {label}). "
                 f"Mend the list."
             )
-    return tuple(by_label[label] for label in sorted(by_label))
+    return by_label

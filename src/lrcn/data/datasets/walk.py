@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lrcn.errors import DataError
 from lrcn.video.features import FEATURE_EXTENSIONS
-from lrcn.video.frames import is_frame_folder
+from lrcn.video.frames import BROWSER_FILES, IMAGE_EXTENSIONS, is_frame_folder
 from lrcn.video.source import VIDEO_EXTENSIONS
 
 MEDIA_EXTENSIONS = (*sorted(VIDEO_EXTENSIONS), *sorted(FEATURE_EXTENSIONS))
@@ -38,47 +38,82 @@ def strip_media_extension(name: str) -> str:
 
 @dataclass
 class Found:
-    """What lies below a folder: media, and the number of other files by extension."""
+    """What lies below a folder: media, and all that is none."""
 
     videos: list[Path] = field(default_factory=list)
-    """Video files and folders of frames."""
+    """Video files and folders of frames, and what is meant as such: reading it tells the fault."""
     features: list[Path] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
+    others: list[Path] = field(default_factory=list)
+    """Files of other kinds, and folders without media."""
 
     @property
     def media(self) -> list[Path]:
         """Videos where there are any, else feature files."""
         return self.videos or self.features
 
+    def kinds(self) -> Counter[str]:
+        """How many of the others are of which kind."""
+        return Counter(_kind(path) for path in self.others)
+
+    def strangers(self) -> list[Path]:
+        """The others that do not belong to a medium of the same name, as its subtitles do."""
+        media = {path.with_suffix("") for path in (*self.videos, *self.features)}
+        return [path for path in self.others if path.with_suffix("") not in media]
+
 
 def find_media(folder: Path) -> Found:
     """Every video, folder of frames and feature file below `folder`, sorted, links followed.
 
     Hidden files and folders are left out. A folder of numbered images is one video; below any
-    other folder the search goes on. A link back to a folder above is not followed again.
+    other folder the search goes on, and one without media stands in for a video where it is named
+    like one, or lies beside folders of frames and is empty or holds images too. A link back to a
+    folder above is not followed again.
     """
     found = Found()
-    _search(folder, found, seen=set())
+    _search(folder, found, seen={os.path.realpath(folder)})
     return found
 
 
 def _search(folder: Path, found: Found, seen: set[str]) -> None:
-    real = os.path.realpath(folder)
-    if real in seen:
-        return
-    seen.add(real)
-    for path in visible(folder):
-        if path.is_dir():
-            if is_frame_folder(path):
-                found.videos.append(path)
-            else:
-                _search(path, found, seen)
+    paths = visible(folder)
+    frames = {path for path in paths if is_frame_folder(path)}
+    for path in paths:
+        if path in frames:
+            found.videos.append(path)
+        elif path.is_dir():
+            real = os.path.realpath(path)
+            if real not in seen:
+                seen.add(real)
+                _search_below(path, found, seen, beside_frames=bool(frames))
         elif path.suffix.lower() in VIDEO_EXTENSIONS:
             found.videos.append(path)
         elif path.suffix.lower() in FEATURE_EXTENSIONS:
             found.features.append(path)
-        else:
-            found.others[path.suffix.lower() or "no extension"] += 1
+        elif path.name.lower() not in BROWSER_FILES:
+            found.others.append(path)
+
+
+def _search_below(path: Path, found: Found, seen: set[str], *, beside_frames: bool) -> None:
+    below = Found()
+    _search(path, below, seen)
+    if below.media:
+        found.videos += below.videos
+        found.features += below.features
+        found.others += below.others
+        return
+    images = any(other.suffix.lower() in IMAGE_EXTENSIONS for other in below.others)
+    if path.suffix.lower() in FEATURE_EXTENSIONS:
+        found.features.append(path)
+    elif path.suffix.lower() in VIDEO_EXTENSIONS or (
+        beside_frames and (images or not below.others)
+    ):
+        found.videos.append(path)
+    else:
+        found.others += below.others or [path]
+
+
+def _kind(path: Path) -> str:
+    return "empty folder" if path.is_dir() else path.suffix.lower() or "no extension"
 
 
 def visible(folder: Path) -> list[Path]:
