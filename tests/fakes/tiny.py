@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from lrcn.checkpoint import SavedModel
+from lrcn.data.modality import flow_preprocessing
 from lrcn.models.activity import ActivityConfig, ActivityModel, create_model
 from lrcn.nn.backbone import Backbone
-from lrcn.structures import Preprocessing
+from lrcn.structures import FlowConfig, Preprocessing
 from lrcn.video.sampling import SamplingConfig
 
 CLASSES = ("down", "left", "up")
@@ -58,6 +59,16 @@ def tiny_saved(kind: str = "lrcn", *, multi_label: bool = False, **sampling: flo
     """The model with a sampling (by default clips of 4 frames every 2)."""
     settings = {"clip_length": 4, "clip_stride": 2, **sampling}
     return SavedModel(tiny_model(kind, multi_label=multi_label), SamplingConfig(**settings))
+
+
+def tiny_flow_saved(kind: str = "lrcn", **sampling: float) -> SavedModel:
+    """The same model on flow images."""
+    saved = tiny_saved(kind, **sampling)
+    backbone = saved.model.backbone
+    assert backbone is not None
+    own = flow_preprocessing(backbone.preprocessing, FlowConfig(method="dis_fast"))
+    backbone.preprocessing = saved.model.preprocessing = own
+    return saved
 
 
 def moving_frames(num_frames: int, seed: int = 0, height: int = 20, width: int = 30) -> Tensor:

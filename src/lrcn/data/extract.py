@@ -55,6 +55,7 @@ def extract_features(
     cache: FeatureCache | None = None,
     decode_threads: int = 1,
     feature_dim: int | None = None,
+    holds_flow: bool | None = None,
 ) -> Generator[VideoFeatures | SkippedFile, None, None]:
     """The features of every item, in order.
 
@@ -72,6 +73,7 @@ def extract_features(
             own weights.
         decode_threads: Videos decoded at the same time.
         feature_dim: What feature files must have; None allows any.
+        holds_flow: Whether items that are no `VideoItem` are flow images; None to recognise it.
 
     Yields:
         features_VTD float32 on the processor, V = `num_crops` (1 for feature files); or why the
@@ -86,6 +88,7 @@ def extract_features(
         cache=cache,
         source=_source(backbone, preprocessing, sampling, num_crops) if cache else None,
         feature_dim=feature_dim,
+        holds_flow=holds_flow,
     )
     batcher = _Batcher(backbone, batch_size)
     waiting: deque[_Video] = deque()
@@ -198,6 +201,7 @@ class _Reader:
     cache: FeatureCache | None
     source: FeatureSource | None
     feature_dim: int | None
+    holds_flow: bool | None
 
     def __call__(self, item: Source) -> Iterator[_Piece]:
         if isinstance(item, tuple):
@@ -207,7 +211,8 @@ class _Reader:
         name = os.fspath(what) if isinstance(what, str | os.PathLike) else video_id
         try:
             if isinstance(what, str | os.PathLike):
-                line = item if isinstance(item, VideoItem) else _item(video_id, os.fspath(what))
+                path = os.fspath(what)
+                line = item if isinstance(item, VideoItem) else self._item(video_id, path)
                 yield from self._file(line)
             else:
                 with self._open(what) as video:
@@ -236,7 +241,10 @@ class _Reader:
     def _open(self, source: Any) -> VideoSource:
         if self.transform is None:
             raise self._no_pictures("the input")
-        return open_pictures(source, self.transform.preprocessing)
+        return open_pictures(source, self.transform.preprocessing, holds_flow=self.holds_flow)
+
+    def _item(self, video_id: str, path: str) -> VideoItem:
+        return VideoItem(path=path, video_id=video_id, class_names=(), holds_flow=self.holds_flow)
 
     def _no_pictures(self, name: str) -> MediaError:
         return MediaError(
@@ -316,10 +324,6 @@ def _finished(video: _Video, cache: FeatureCache | None) -> VideoFeatures | Skip
     if cache is not None and end.key is not None:
         cache.put(end.key, features)
     return features
-
-
-def _item(video_id: str, path: str) -> VideoItem:
-    return VideoItem(path=path, video_id=video_id, class_names=())
 
 
 def _read_feature_file(item: VideoItem, feature_dim: int | None) -> VideoFeatures:

@@ -71,6 +71,20 @@ def open_pictures(
     return _open_stored(source, manifest, preprocessing.flow, start_seconds=start, end_seconds=end)
 
 
+def flow_preprocessing(own: Preprocessing, flow: FlowConfig) -> Preprocessing:
+    """A backbone's own preprocessing, for flow images: the mean of every channel is no motion.
+
+    Paper: 128 for all three, also where the net starts from ImageNet weights (2.4, 2.5).
+    """
+    centre = flow.centre
+    return replace(own, modality="flow", flow=flow, pixel_mean=(centre, centre, centre))
+
+
+def holds_flow(source: FlowSource) -> bool | None:
+    """What is said of the data by `--flow`, as `VideoItem.holds_flow`."""
+    return {"auto": None, "computed": False, "stored": True}[source]
+
+
 def open_item(item: VideoItem, preprocessing: Preprocessing) -> VideoSource:
     """As `open_pictures`, for a line of a data set."""
     return open_pictures(

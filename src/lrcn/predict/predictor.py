@@ -24,6 +24,7 @@ from torch import Tensor
 from lrcn.checkpoint import SavedModel, load_model
 from lrcn.data.datasets.walk import strip_media_extension
 from lrcn.data.extract import extract_features
+from lrcn.data.modality import FlowSource, holds_flow
 from lrcn.engine import (
     FastBackbone,
     Precision,
@@ -86,6 +87,7 @@ class Predictor:
         whole_video: bool = False,
         batch_size: int = 64,
         decode_threads: int = 1,
+        flow_source: FlowSource = "auto",
     ) -> None:
         """Take a model; it is moved to the device and put into evaluation mode.
 
@@ -98,6 +100,9 @@ class Predictor:
             whole_video: Unroll once from the first frame to the last in place of clips.
             batch_size: Frames per call of the CNN.
             decode_threads: Videos decoded at the same time.
+            flow_source: For models of modality flow: "computed" from the videos, "stored" where
+                the inputs are flow images already, or "auto" to recognise those that `lrcn flow`
+                made.
         """
         self.saved = saved
         self.device = device or torch.device("cpu")
@@ -109,6 +114,7 @@ class Predictor:
         self.whole_video = whole_video
         self.batch_size = batch_size
         self.decode_threads = decode_threads
+        self.holds_flow = holds_flow(flow_source)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -213,6 +219,7 @@ class Predictor:
                 batch_size=self.batch_size,
                 decode_threads=self.decode_threads,
                 feature_dim=self.model.feature_dim,
+                holds_flow=self.holds_flow,
             )
         ) as found:
             for features in found:

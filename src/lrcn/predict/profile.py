@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from lrcn.checkpoint import SavedModel
+from lrcn.data.modality import open_item
 from lrcn.data.transforms import EvalTransform
 from lrcn.engine import Precision
 from lrcn.errors import ModelError
@@ -135,6 +136,7 @@ class _Parts:
     def table(self) -> dict[str, Callable[[], object]]:
         """Name of each part, and what to time."""
         return {
+            # Of a model that sees flow: with the flow.
             "decode": lambda: [self._decode(item) for item in self._items],
             "resize": lambda: [self._transform(frames) for frames in self._raw],
             "CNN": lambda: [self._fast(frames) for frames in self._resized],
@@ -144,7 +146,7 @@ class _Parts:
         }
 
     def _decode(self, item: VideoItem) -> Tensor:
-        with open_video(item.path, end_seconds=item.end_seconds) as video:
+        with open_item(item, self._transform.preprocessing) as video:
             clips: list[Clip] = list(video.iterate())
         return torch.cat([clip.frames_TCHW for clip in clips])
 

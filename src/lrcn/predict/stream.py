@@ -7,6 +7,9 @@ one pass over the whole video. What is remembered can be taken out, put back and
     stream.push(frames)
     stream.restore(before)      # as if they had not been seen
     other = stream.fork()       # goes its own way
+
+A model of flow sees the motion from each frame to the next: the first frame of a stream gets no
+answer, and the last frame is remembered.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lrcn.data.transforms import EvalTransform
@@ -27,6 +31,7 @@ from lrcn.models.activity import ActivityModel
 from lrcn.models.segment_config import SegmentConfig
 from lrcn.models.segments import NONE, next_label, smooth_step
 from lrcn.nn.recurrent import State
+from lrcn.video.flow import FlowEstimator
 from lrcn.video.sampling import SamplingConfig, Thinner
 
 DEFAULT_FPS = 25.0
@@ -51,6 +56,8 @@ class StreamState:
     label: int = NONE
     since_seconds: float = 0.0
     """Since when the label holds."""
+    before_HW: NDArray[np.uint8] | None = None
+    """For models of flow: the last frame, grey; not to be changed in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +101,7 @@ class Stream:
         self._backbone = backbone
         self._transform = EvalTransform(model.preprocessing) if model.preprocessing else None
         self._config = segments
+        self._estimator = _estimator(model)
         self.latency_ms = 0.0
         """Time of computing per frame, in the last push."""
         self._state = StreamState(
@@ -112,7 +120,9 @@ class Stream:
 
     def fork(self) -> Stream:
         """A second stream that has seen the same frames."""
-        return copy.copy(self)
+        other = copy.copy(self)
+        other._estimator = _estimator(self.model)  # one per thread
+        return other
 
     def push(self, frames: Any, *, seconds: float | None = None) -> Tensor:
         """See one frame or several.
@@ -123,23 +133,29 @@ class Stream:
                 are 1/25 second apart.
 
         Returns:
-            probs_TK of the frames that were used: all, unless the model's sampling thins them.
+            probs_TK of the frames that were used: all, unless the model's sampling thins them (and
+            but for the very first one, where the model sees flow).
 
         Raises:
             ModelError: the model takes features: use `push_features`.
-            ValueError: the frames are of another type or shape.
+            ValueError: the frames are of another type or shape, or, for a model of flow, of another
+                size than the frame before.
         """
         if self._backbone is None or self._transform is None:
             raise ModelError("this model takes features; give them with push_features")
         started = time.perf_counter()
         frames_TCHW = as_frames(frames)
         times, seen = self._clock(len(frames_TCHW), seconds)
-        thinner = copy.copy(seen.thinner)
-        kept = [t for t, instant in enumerate(times) if thinner.keeps(instant)]
-        seen = replace(seen, thinner=thinner)
-        if kept:
-            features_TD = self._backbone(self._transform(frames_TCHW[kept])[0])
-            probs_TK = self._advance(features_TD, [times[t] for t in kept], seen)
+        if self._estimator is not None:
+            used_TCHW, used_times, seen = self._motion(self._estimator, frames_TCHW, times, seen)
+        else:
+            thinner = copy.copy(seen.thinner)
+            kept = [t for t, instant in enumerate(times) if thinner.keeps(instant)]
+            used_TCHW, used_times = frames_TCHW[kept], [times[t] for t in kept]
+            seen = replace(seen, thinner=thinner)
+        if used_times:
+            features_TD = self._backbone(self._transform(used_TCHW)[0])
+            probs_TK = self._advance(features_TD, used_times, seen)
         else:
             self._state = seen
             probs_TK = torch.empty(0, len(self.model.class_names))
@@ -179,6 +195,30 @@ class Stream:
             next_seconds=first + num_frames / DEFAULT_FPS,
         )
 
+    def _motion(
+        self,
+        estimator: FlowEstimator,
+        frames_TCHW: Tensor,
+        times: list[float],
+        state: StreamState,
+    ) -> tuple[Tensor, list[float], StreamState]:
+        """Flow images of the frames that are used, their times, and the state after them."""
+        thinner, before_HW = copy.copy(state.thinner), state.before_HW
+        images, used = [], []
+        for frame_CHW, instant in zip(frames_TCHW, times, strict=True):
+            after_HW = estimator.grey(frame_CHW.permute(1, 2, 0).cpu().numpy())
+            if before_HW is not None and before_HW.shape != after_HW.shape:
+                raise ValueError(
+                    f"a frame gives flow images of {after_HW.shape} pixels, the one before of"
+                    f" {before_HW.shape}; frames of one stream have one size. Resize them first"
+                )
+            if before_HW is not None and thinner.keeps(instant):
+                images.append(torch.from_numpy(estimator.image(before_HW, after_HW)))
+                used.append(instant)
+            before_HW = after_HW
+        images_TCHW = torch.stack(images).permute(0, 3, 1, 2) if images else frames_TCHW[:0]
+        return images_TCHW, used, replace(state, thinner=thinner, before_HW=before_HW)
+
     def _advance(self, features_TD: Tensor, times: list[float], state: StreamState) -> Tensor:
         """One step of the core per frame, then of the decision."""
         weight = self.model.head.linear.weight
@@ -207,6 +247,12 @@ class Stream:
             seconds=seconds,
             since_seconds=seconds if changed else state.since_seconds,
         )
+
+
+def _estimator(model: ActivityModel) -> FlowEstimator | None:
+    """What finds flow for a model that sees it."""
+    own = model.preprocessing
+    return FlowEstimator(own.flow) if own is not None and own.modality == "flow" else None
 
 
 def as_frames(frames: Any) -> Tensor:
