@@ -21,8 +21,9 @@ from lrcn.models.activity import ActivityConfig
 from lrcn.structures import ClipBatch
 from lrcn.tasks.activity import TaskConfig
 from lrcn.train.config import DatasetConfig, Experiment, TrainConfig
-from lrcn.train.loop import split_batch, stages, step_seed
+from lrcn.train.loop import stages
 from lrcn.train.session import train
+from lrcn.train.step import split_batch, step_seed
 from lrcn.video.sampling import SamplingConfig
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "loss_curve.txt"

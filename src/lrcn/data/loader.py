@@ -58,7 +58,10 @@ class _BatchDataset(Dataset[_Made]):
         try:
             for key in keys:
                 made = self._dataset[key]
-                (skipped if isinstance(made, SkippedFile) else examples).append(made)  # type: ignore[arg-type]
+                if isinstance(made, SkippedFile):
+                    skipped.append(made)
+                else:
+                    examples.append(made)
             batch = collate(examples or [self._dataset.stand_in()])
         except LrcnError as error:
             # As a value: torch would turn it into another text with a traceback inside.

@@ -125,11 +125,11 @@ class Player:
         return output
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own __init_subclass__
     """Sees every operation below autograd and writes it down."""
 
     def __init__(self, example: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call] # torch's own
         self._alive: list[Any] = [example]
         """Every tensor seen: an id is only a name as long as its tensor lives."""
         self._numbers = itertools.count()

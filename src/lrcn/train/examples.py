@@ -267,7 +267,8 @@ class Examples:
 
         def run(frames_NCHW: Tensor) -> Tensor:
             frames_NCHW = frames_NCHW.to(self.device)
-            return backbone(backbone.normalise(frames_NCHW)).float()  # type: ignore[no-any-return]
+            features_ND: Tensor = backbone(backbone.normalise(frames_NCHW)).float()
+            return features_ND
 
         found = extract_features(
             videos.items,

@@ -14,20 +14,17 @@ Nothing random is remembered: dropout is keyed by (seed, step), data by (seed, e
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lrcn.checkpoint import ModelCard, SavedModel, save_model
-from lrcn.data.collate import cutmix_batch, mixup_batch
 from lrcn.engine import Processes, autocast_train
 from lrcn.errors import TrainingDivergedError
 from lrcn.nn.backbone import freeze_batch_norm, set_trainable
@@ -38,9 +35,9 @@ from lrcn.train.examples import Examples
 from lrcn.train.log import RunLog
 from lrcn.train.optim import MeanWeights, clip_gradients, lr_factor, make_optimizer, set_lr
 from lrcn.train.state import Progress, has_state, load_state, save_state
+from lrcn.train.step import fitting_clips, mixed_batch, seed_step, split_batch, step_seed
+from lrcn.train.stop import stop_on_signal
 from lrcn.train.validate import Score, is_better
-
-_PIXELS_AT_ONCE = 64 * 224 * 224
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +111,7 @@ class Trainer:
         """
         joint: bool | None = None
         try:
-            with _stop_on_signal(self):
+            with stop_on_signal(self._stop):
                 while not self.progress.finished and (stage := self._stage()) is not None:
                     if stage.joint is not joint:
                         self.preparing = True
@@ -131,6 +128,13 @@ class Trainer:
             self.progress.finished = True
             self._save_last()
         return self.progress
+
+    def _stop(self) -> None:
+        """A stop was asked for: after the step under way, or at once when asked again."""
+        if self.stop_requested or self.preparing:
+            raise KeyboardInterrupt(f"stopped at once. {self._how_to_go_on}")
+        self.stop_requested = True
+        self.log.say("stopping after this step; press Ctrl-C again to stop at once")
 
     @property
     def _how_to_go_on(self) -> str:
@@ -186,8 +190,11 @@ class Trainer:
         """One update of the weights from one batch over all processes."""
         progress, config = self.progress, self.experiment.train
         seed_step(config.seed, progress.step, self.processes.rank)
-        batch = batch.to(self.device, non_blocking=True)
-        batch = self._mixed(batch)
+        batch = mixed_batch(
+            batch.to(self.device, non_blocking=True),
+            self.experiment.dataset.transform,
+            step_seed(config.seed, progress.step, self.processes.rank + 1),
+        )
         counts = torch.tensor(
             [float(self.task.count_steps(self.model, batch)), 0.0, 0.0, float(len(batch))],
             dtype=torch.float64,
@@ -197,7 +204,7 @@ class Trainer:
         for part in split_batch(batch, config.micro_batch_size or fitting_clips(batch)):
             with autocast_train(self.device, self.dtype):
                 sums = self.task.losses(self.model, part)
-            (sums.loss_sum / max(num_steps, 1.0)).backward()  # type: ignore[no-untyped-call]
+            (sums.loss_sum / max(num_steps, 1.0)).backward()  # type: ignore[no-untyped-call] # torch's
             counts[1] += float(sums.loss_sum.detach())
             counts[2] += float(sums.num_correct)
         totals = self.processes.all_reduce_sum(counts)
@@ -213,17 +220,6 @@ class Trainer:
         if self.mean_weights is not None:
             self.mean_weights.update(self.model)
         self._count(totals, batch, norm)
-
-    def _mixed(self, batch: ClipBatch) -> ClipBatch:
-        """The batch with its clips mixed, where the transform says so."""
-        transform = self.experiment.dataset.transform
-        seed = step_seed(self.experiment.train.seed, self.progress.step, self.processes.rank + 1)
-        generator = torch.Generator().manual_seed(seed)
-        if transform.mixup_alpha > 0:
-            batch = mixup_batch(batch, transform.mixup_alpha, generator)
-        if transform.cutmix_alpha > 0 and batch.frames_BTCHW is not None:
-            batch = cutmix_batch(batch, transform.cutmix_alpha, generator)
-        return batch
 
     def _count(self, totals: Tensor, batch: ClipBatch, norm: Tensor | None) -> None:
         sums = self.progress.sums
@@ -351,62 +347,3 @@ class Trainer:
             yield
         finally:
             self.mean_weights.swap(self.model)
-
-
-def split_batch(batch: ClipBatch, size: int | None) -> Iterator[ClipBatch]:
-    """The batch in slices of at most `size` clips, for gradient accumulation."""
-    total = len(batch)
-    for start in range(0, total, size or max(total, 1)):
-        rows = slice(start, start + (size or total))
-        yield ClipBatch(
-            frames_BTCHW=None if batch.frames_BTCHW is None else batch.frames_BTCHW[rows],
-            features_BTD=None if batch.features_BTD is None else batch.features_BTD[rows],
-            valid_mask_BT=batch.valid_mask_BT[rows],
-            reset_mask_BT=batch.reset_mask_BT[rows],
-            targets_BTK=batch.targets_BTK[rows],
-            video_ids=batch.video_ids[rows],
-        )
-
-
-def fitting_clips(batch: ClipBatch) -> int | None:
-    """How many clips of pixels go through the CNN in one backward pass; None for features."""
-    if batch.frames_BTCHW is None:
-        return None
-    _, num_steps, _, height, width = batch.frames_BTCHW.shape
-    return max(1, _PIXELS_AT_ONCE // (num_steps * height * width))
-
-
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """A seed for one step of one process, well apart from its neighbours."""
-    mixed = seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + rank * 0x94D049BB133111EB
-    mixed &= 0xFFFFFFFFFFFFFFFF
-    mixed ^= mixed >> 31
-    return mixed & 0x7FFFFFFFFFFFFFFF
-
-
-def seed_step(seed: int, step: int, rank: int) -> None:
-    """Key the network's own randomness (dropout) to the step: nothing to save, exact resume."""
-    torch.manual_seed(step_seed(seed, step, rank))
-
-
-@contextmanager
-def _stop_on_signal(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) ends the run after the current step; a second one at once."""
-
-    def request(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if trainer.stop_requested or trainer.preparing:
-            raise KeyboardInterrupt(f"stopped at once. {trainer._how_to_go_on}")
-        trainer.stop_requested = True
-        trainer.log.say("stopping after this step; press Ctrl-C again to stop at once")
-
-    try:
-        before = {s: signal.signal(s, request) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: signals belong to somebody else
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
