@@ -1,190 +1,311 @@
 """Weizmann actions as foreground masks: motion without a scene; leave one person out.
 
-93 sequences of 9 persons doing 10 actions (Gorelick et al., "Actions as Space-Time Shapes"), as
-masks of 144 x 180 pixels in one MATLAB file. The protocol of the literature trains on eight
-persons and tests on the ninth, nine times; every sequence is tested once.
+93 sequences of 9 persons doing 10 actions, as masks of 144 x 180 pixels in one MATLAB file. The
+protocol of the literature trains on eight persons and tests on the ninth, nine times; every
+sequence is tested once. Nothing is chosen with the person left out: all turns have the same
+settings, and the last epoch counts.
 
     python -m lrcn.recipes.weizmann original_masks.mat OUT --seeds 3
+
+::
+
+    OUT/
+    ├── videos/         every sequence as a lossless video, and the list of every turn
+    ├── runs/           one run per model, seed and person left out
+    └── results.json    the table, with all that it depends on
+
+With the same OUT it goes on where it stopped: finished turns are not repeated.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
 
 from lrcn.checkpoint import load_model
 from lrcn.data.extract import extract_features
-from lrcn.errors import DataError, WeightsError
+from lrcn.engine import describe_processor, set_threads
+from lrcn.errors import ConfigError, LrcnError, MediaError, OutputError
+from lrcn.evaluate.record import files_hash, versions
 from lrcn.metrics.intervals import wilson_interval
+from lrcn.recipes.masks import export_masks, read_masks, write_turn
 from lrcn.recipes.shared import weizmann_lrcn, weizmann_single_frame
-from lrcn.structures import VideoFeatures, VideoItem
+from lrcn.settings import to_dict
+from lrcn.structures import SkippedFile, VideoFeatures, VideoItem
 from lrcn.train.config import Experiment
-from lrcn.train.run import EXPERIMENT_NAME, write_text
+from lrcn.train.run import fingerprint, write_text
 from lrcn.train.session import train
 from lrcn.train.validate import probabilities
-from lrcn.video.writer import VideoWriter
 
-FPS = 25.0
-LIST_NAME = "masks.csv"
+TURN_NAME = "leave-one-out.json"
+"""Written last into the run of a turn: what every sequence of the person was taken for."""
+RESULTS_NAME = "results.json"
 
-
-@dataclass(frozen=True)
-class MaskSequence:
-    """One person doing one action."""
-
-    person: str
-    name: str
-    """As in the file: "run1" for the first of two."""
-    action: str
-    masks_THW: NDArray[np.uint8]
-    """0 background, 1 person."""
+Report = Callable[[str], None]
 
 
-def read_masks(path: Path) -> list[MaskSequence]:
-    """The sequences of `original_masks.mat`, in its order.
-
-    Raises:
-        DataError: the file is absent or holds something else.
-        WeightsError: scipy is not installed; it is the extra `lrcn[mat]`.
-    """
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise WeightsError(
-            "MATLAB files need scipy, which is not installed: pip install 'lrcn[mat]'"
-        ) from error
-    try:
-        record = loadmat(str(path))["original_masks"][0, 0]
-        names = record.dtype.names
-    except (OSError, KeyError, ValueError, IndexError, NotImplementedError) as error:
-        raise DataError(
-            f"{path} holds no Weizmann masks ({error}); give original_masks.mat"
-        ) from error
-    sequences = []
-    for full in names:
-        person, _, name = full.partition("_")
-        # lena_run1 and lena_run2 are one action twice; wave1 and wave2 are two actions.
-        action = name if name.startswith("wave") else re.sub(r"\d+$", "", name)
-        masks = np.ascontiguousarray(np.moveaxis(record[full], 2, 0), dtype=np.uint8)
-        sequences.append(MaskSequence(person, name, action, masks))
-    return sequences
+def _silent(_: str) -> None:
+    """Progress that nobody reads."""
 
 
-def export_masks(sequences: list[MaskSequence], out: Path) -> list[VideoItem]:
-    """Write every sequence as a lossless video (FFV1); those that exist are kept.
+@dataclass(frozen=True, kw_only=True)
+class SeedResult:
+    """One model, one seed: every sequence tested once, by the model that never saw its person."""
 
-    Returns:
-        One item per sequence, its person as group.
-    """
-    items = []
-    for sequence in sequences:
-        path = out / sequence.action / f"{sequence.person}_{sequence.name}.mkv"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _, height, width = sequence.masks_THW.shape
-            with VideoWriter(path, fps=FPS, width=width, height=height, codec="ffv1") as writer:
-                for mask_HW in sequence.masks_THW:
-                    writer.write(np.repeat(mask_HW[:, :, None] * np.uint8(255), 3, axis=2))
-        items.append(
-            VideoItem(
-                path=str(path),
-                video_id=f"{sequence.action}/{sequence.person}_{sequence.name}",
-                class_names=(sequence.action,),
-                group=sequence.person,
-            )
-        )
-    return items
+    seed: int
+    truth: dict[str, str]
+    """Action by sequence."""
+    predicted: dict[str, str]
+    seconds: float
+    """Training and testing of the nine turns."""
+
+    @property
+    def wrong(self) -> list[str]:
+        """Sequences that were not recognised."""
+        return [name for name, action in self.truth.items() if self.predicted[name] != action]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the results file."""
+        num_right = len(self.truth) - len(self.wrong)
+        return {
+            "seed": self.seed,
+            "accuracy_top1": num_right / len(self.truth),
+            "accuracy_top1_interval": wilson_interval(num_right, len(self.truth)),
+            "num_right": num_right,
+            "num_sequences": len(self.truth),
+            "wrong": [{"video_id": v, "predicted": self.predicted[v]} for v in self.wrong],
+            "seconds": round(self.seconds, 1),
+        }
 
 
-def write_list(items: list[VideoItem], person: str, path: Path) -> None:
-    """The list of one turn: `person` is the test split, everybody else is train."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label", "group", "split"])
-        for item in items:
-            split = "test" if item.group == person else "train"
-            place = Path(item.path).relative_to(path.parent)
-            writer.writerow([place.as_posix(), item.class_names[0], item.group, split])
+def persons_of(items: Sequence[VideoItem]) -> list[str]:
+    """Who is left out in turn."""
+    return sorted({str(item.group) for item in items})
 
 
 def leave_one_person_out(
-    items: list[VideoItem], experiment: Experiment, out: Path, seed: int
-) -> dict[str, bool]:
+    items: Sequence[VideoItem],
+    experiment: Experiment,
+    out: Path,
+    seed: int,
+    *,
+    threads: int | None = None,
+    report: Report = _silent,
+) -> SeedResult:
     """Train once per person without that person, and test on it.
 
-    Returns:
-        For every sequence whether it was recognised. Turns that were finished are not repeated.
+    Args:
+        items: From `export_masks`, into `out / "videos"`.
+        experiment: The same for every turn; its data and seed are set here.
+        out: Turns that were finished there, with the same settings and data, are not repeated.
+        seed: Of weights, order and augmentation.
+        threads: Of the processor; None = all.
+        report: Gets a line per turn.
+
+    Raises:
+        LrcnError: data or folder do not allow it.
     """
-    right: dict[str, bool] = {}
-    for person in sorted({str(item.group) for item in items}):
-        turn = out / f"{experiment.name}-seed{seed}-{person}"
-        done = turn / "leave-one-out.json"
-        if not done.exists():
-            listed = Path(items[0].path).parents[1] / f"without-{person}.csv"
-            write_list(items, person, listed)
-            settings = replace(
-                experiment,
-                dataset=replace(experiment.dataset, data=str(listed), val_fraction=0.0),
-                train=replace(experiment.train, seed=seed, select_by="last"),
-            )
-            train(settings, turn, overwrite=(turn / EXPERIMENT_NAME).exists(), quiet=True)
-            tested = [item for item in items if item.group == person]
-            write_text(done, json.dumps(_test(turn, tested), indent=2) + "\n")
-        right |= json.loads(done.read_text(encoding="utf-8"))
-    return right
+    content = files_hash(items)
+    predicted: dict[str, str] = {}
+    seconds = 0.0
+    for person in persons_of(items):
+        tested = [item for item in items if item.group == person]
+        turn = out / "runs" / f"{experiment.name}-seed{seed}-without-{person}"
+        settings = replace(
+            experiment,
+            dataset=replace(experiment.dataset, val_fraction=0.0),
+            train=replace(experiment.train, seed=seed, select_by="last", patience=None),
+        )
+        mark = fingerprint(settings, [content, person], 1)
+        found = _finished(turn, mark)
+        if found is None:
+            started = time.monotonic()
+            listed = out / "videos" / f"without-{person}.csv"
+            write_turn(items, person, listed)
+            shutil.rmtree(turn, ignore_errors=True)  # unfinished, or of other settings
+            dataset = replace(settings.dataset, data=str(listed))
+            train(replace(settings, dataset=dataset), turn, threads=threads, quiet=True)
+            answers = _test(turn, tested)
+            found = {
+                "mark": mark,
+                "predicted": answers,
+                "seconds": time.monotonic() - started,
+            }
+            write_text(turn / TURN_NAME, json.dumps(found, indent=2) + "\n")
+        predicted |= found["predicted"]
+        seconds += found["seconds"]
+        num_right = sum(predicted[item.video_id] == item.class_names[0] for item in tested)
+        report(
+            f"{experiment.name}, seed {seed}, without {person}:"
+            f" {num_right} of {len(tested)} right ({found['seconds']:.0f} s)"
+        )
+    truth = {item.video_id: item.class_names[0] for item in items}
+    return SeedResult(seed=seed, truth=truth, predicted=predicted, seconds=seconds)
 
 
-def _test(run_dir: Path, items: list[VideoItem]) -> dict[str, bool]:
+def _finished(turn: Path, mark: str) -> dict[str, Any] | None:
+    """What a turn left, if it was finished with these settings on this data."""
+    try:
+        found = json.loads((turn / TURN_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("mark") == mark else None
+
+
+def _test(run_dir: Path, items: Sequence[VideoItem]) -> dict[str, str]:
+    """What the run's model takes every item for."""
     saved = load_model(run_dir)
     backbone = saved.model.backbone
-    assert backbone is not None
-    assert saved.model.preprocessing is not None
+    assert backbone is not None  # the recipes of this file have one
+    features: list[VideoFeatures] = []
     with torch.no_grad():
-        features = [
-            found
-            for found in extract_features(
-                items,
-                lambda frames_NCHW: backbone(backbone.normalise(frames_NCHW)),
-                saved.model.preprocessing,
-                sampling=saved.sampling,
-            )
-            if isinstance(found, VideoFeatures)
-        ]
+        for found in extract_features(
+            items,
+            lambda frames_NCHW: backbone(backbone.normalise(frames_NCHW)),
+            saved.model.preprocessing,
+            sampling=saved.sampling,
+        ):
+            if isinstance(found, SkippedFile):
+                raise MediaError(f"{found.path}: {found.reason}")
+            features.append(found)
     probs = probabilities(saved.model, features, saved.sampling)
     names = saved.model.class_names
-    return {
-        item.video_id: names[int(probs[item.video_id].argmax())] == item.class_names[0]
-        for item in items
+    return {item.video_id: names[int(probs[item.video_id].argmax())] for item in items}
+
+
+def run(
+    masks: Path,
+    out: Path,
+    *,
+    num_seeds: int = 3,
+    experiments: Sequence[Experiment] | None = None,
+    threads: int | None = None,
+    report: Report = _silent,
+) -> dict[str, Any]:
+    """The whole protocol for every model and seed; writes and returns the results document.
+
+    Args:
+        masks: `original_masks.mat`.
+        out: Folder for videos, runs and results.
+        num_seeds: Seeds 0, 1, ...
+        experiments: The single-frame model and the LRCN when None.
+        threads: Of the processor; None = all.
+        report: Gets lines of progress.
+
+    Raises:
+        LrcnError: masks or folder do not allow it.
+    """
+    if num_seeds < 1:
+        raise ConfigError(f"--seeds must be at least 1, not {num_seeds}")
+    set_threads(threads)
+    if experiments is None:
+        experiments = (weizmann_single_frame(), weizmann_lrcn())
+    sequences = read_masks(masks)
+    report(f"{len(sequences)} sequences of {masks}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {out}: {error.strerror}. Choose another OUT") from error
+    items = export_masks(sequences, out / "videos")
+    models = {}
+    for experiment in experiments:
+        found = [
+            leave_one_person_out(items, experiment, out, seed, threads=threads, report=report)
+            for seed in range(num_seeds)
+        ]
+        models[experiment.name] = {
+            "seeds": [result.to_dict() for result in found],
+            "experiment": to_dict(experiment),
+        }
+    document = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "protocol": {
+            "data": str(masks),
+            "content_hash": files_hash(items),
+            "split": "leave one person out",
+            "persons": persons_of(items),
+            "num_sequences": len(items),
+            "selection": "one set of settings for all turns; the last epoch",
+            "interval_method": "Wilson, 0.95",
+            "versions": versions(),
+            "processor": describe_processor(),
+        },
+        "models": models,
     }
+    write_text(out / RESULTS_NAME, json.dumps(document, indent=2, default=str) + "\n")
+    return document
 
 
-def main() -> None:
-    """Run the protocol for both models and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m lrcn.recipes.weizmann", description=__doc__)
-    parser.add_argument("masks", type=Path, help="original_masks.mat")
-    parser.add_argument("out", type=Path, help="folder for videos, runs and results")
-    parser.add_argument("--seeds", type=int, default=3, help="how many seeds")
-    arguments = parser.parse_args()
-    items = export_masks(read_masks(arguments.masks), arguments.out / "videos")
-    for recipe in (weizmann_single_frame, weizmann_lrcn):
-        experiment = recipe()
-        for seed in range(arguments.seeds):
-            right = leave_one_person_out(items, experiment, arguments.out, seed)
-            share = sum(right.values()) / len(right)
-            low, high = wilson_interval(sum(right.values()), len(right))
-            print(  # noqa: T201 - the command's result
-                f"{experiment.name} seed {seed}: {sum(right.values())}/{len(right)} = {share:.4f}"
-                f" ({low:.3f} to {high:.3f}), wrong: {[k for k, v in right.items() if not v]}"
+def print_results(document: dict[str, Any]) -> None:
+    """The table on stdout, and what was taken for what."""
+    table = Table(title="leave one person out, sequences recognised (95 % interval)")
+    for name in ("model", "seed", "right", "accuracy_top1", "interval", "seconds"):
+        table.add_column(name, justify="left" if name == "model" else "right")
+    lines = []
+    for model, found in document["models"].items():
+        for seed in found["seeds"]:
+            low, high = seed["accuracy_top1_interval"]
+            table.add_row(
+                model,
+                str(seed["seed"]),
+                f"{seed['num_right']} of {seed['num_sequences']}",
+                f"{seed['accuracy_top1']:.4f}",
+                f"{low:.3f} to {high:.3f}",
+                f"{seed['seconds']:.0f}",
             )
+            wrong = ", ".join(f"{w['video_id']} as {w['predicted']}" for w in seed["wrong"])
+            lines.append(f"{model}, seed {seed['seed']}, wrong: {wrong or 'none'}")
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console.print(table)
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0, 2 wrong input, 130 interrupted."""
+    summary, _, more = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m lrcn.recipes.weizmann",
+        description=summary,
+        epilog=more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("masks", type=Path, metavar="MASKS", help="original_masks.mat")
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder for videos, runs, results")
+    parser.add_argument("--seeds", type=int, default=3, help="how many seeds (default: 3)")
+    parser.add_argument("--threads", type=int, help="threads of the processor (default: all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--quiet", action="store_true", help="no messages on stderr")
+    given = parser.parse_args(arguments)
+    say = Console(stderr=True, quiet=given.quiet, highlight=False, markup=False).print
+    try:
+        document = run(
+            given.masks, given.out, num_seeds=given.seeds, threads=given.threads, report=say
+        )
+    except LrcnError as error:
+        sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the same command goes on where it stopped\n")
+        return 130
+    if given.json:
+        sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+    else:
+        print_results(document)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
