@@ -16,8 +16,7 @@ from lrcn.cli.settings import read_config, resolve, to_yaml
 from lrcn.errors import LrcnError
 
 if TYPE_CHECKING:
-    from lrcn.structures import VideoList
-    from lrcn.train.config import DatasetConfig, Experiment
+    from lrcn.train.config import Experiment
     from lrcn.train.session import TrainSummary
 
 
@@ -186,42 +185,30 @@ def _divided_by(split: Path, experiment: Experiment) -> Experiment:
         DataError: the file is no division, or one of other data.
     """
     from lrcn.data.split_file import load_division
+    from lrcn.train.data import list_videos
 
     own = experiment.dataset
     if own.data:
-        load_division(split, _listed(own))
+        load_division(split, list_videos(own))
     dataset = replace(own, data=str(split.absolute()), layout="csv", fold=None)
     return replace(experiment, dataset=dataset)
 
 
 def _without_backbone_for_features(experiment: Experiment) -> Experiment:
     """The default takes precomputed features as they are, where DATA holds nothing else."""
+    from lrcn.train.data import list_videos
     from lrcn.video.features import is_feature_path
 
     own = experiment.dataset
     if not own.data:
         return experiment
     try:
-        listed = _listed(replace(own, missing="skip"))
+        listed = list_videos(replace(own, missing="skip"))
     except LrcnError:
         return experiment  # training tells what is wrong with the data
     if not all(is_feature_path(item.path) for item in listed.items):
         return experiment
     return replace(experiment, model=replace(experiment.model, backbone="none"))
-
-
-def _listed(settings: DatasetConfig) -> VideoList:
-    from lrcn.data.datasets import read_dataset
-
-    return read_dataset(
-        settings.data,
-        layout=settings.layout,
-        fold=settings.fold,
-        videos_root=settings.videos_root,
-        missing=settings.missing,
-        group_by=settings.group_by,
-        group_pattern=settings.group_pattern,
-    )
 
 
 def _show(summary: TrainSummary, *, as_json: bool) -> None:

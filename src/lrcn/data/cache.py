@@ -42,7 +42,26 @@ def cache_folder() -> Path:
     return (Path(xdg) if xdg else Path.home() / ".cache") / "lrcn"
 
 
-class FeatureCache:
+class _Cache:
+    """Entries by name in a folder; what is an entry says the class below."""
+
+    def __init__(self, root: Path | None, default: str) -> None:
+        self.root = cache_folder() / default if root is None else Path(root)
+        self._store = TensorStore(self.root)
+
+    def __contains__(self, key: str) -> bool:
+        return self._store.path(key).is_file()
+
+    def size_bytes(self) -> int:
+        """Bytes of all entries on disk."""
+        return self._store.size_bytes()
+
+    def prune(self, max_bytes: int) -> int:
+        """Remove the entries not used for longest until `max_bytes` remain; bytes freed."""
+        return self._store.prune(max_bytes)
+
+
+class FeatureCache(_Cache):
     """Features of whole videos, one file each, memory-mapped when read.
 
     float32 is the default: what comes back is what was put, bit for bit, so that a run from the
@@ -58,9 +77,8 @@ class FeatureCache:
     def __init__(
         self, root: Path | None = None, *, dtype: Literal["float32", "float16"] = "float32"
     ) -> None:
-        self.root = cache_folder() / "features" if root is None else Path(root)
+        super().__init__(root, "features")
         self.dtype = dtype
-        self._store = TensorStore(self.root)
 
     def key(
         self,
@@ -152,17 +170,6 @@ class FeatureCache:
         }
         self._store.write(key, tensors, meta)
 
-    def __contains__(self, key: str) -> bool:
-        return self._store.path(key).is_file()
-
-    def size_bytes(self) -> int:
-        """Bytes of all entries on disk."""
-        return self._store.size_bytes()
-
-    def prune(self, max_bytes: int) -> int:
-        """Remove the entries not used for longest until `max_bytes` remain; bytes freed."""
-        return self._store.prune(max_bytes)
-
 
 class CachedFeatures(Sequence[VideoFeatures]):
     """Features in a cache as a sequence: each is mapped when asked for, none is kept in memory.
@@ -197,7 +204,7 @@ class CachedFeatures(Sequence[VideoFeatures]):
         return found
 
 
-class FrameCache:
+class FrameCache(_Cache):
     """Resized frames of whole videos, not yet cropped, for training through the CNN.
 
     From the second epoch on a random clip is a read of its own frames: nothing is decoded or
@@ -210,9 +217,8 @@ class FrameCache:
     """
 
     def __init__(self, root: Path | None = None, *, max_video_bytes: int = 256 * 2**20) -> None:
-        self.root = cache_folder() / "frames" if root is None else Path(root)
+        super().__init__(root, "frames")
         self.max_video_bytes = max_video_bytes
-        self._store = TensorStore(self.root)
 
     def key(
         self,
@@ -261,17 +267,6 @@ class FrameCache:
             "frame_indices_T": clip.frame_indices_T,
         }
         self._store.write(key, tensors, {"truncated": clip.truncated})
-
-    def __contains__(self, key: str) -> bool:
-        return self._store.path(key).is_file()
-
-    def size_bytes(self) -> int:
-        """Bytes of all entries on disk."""
-        return self._store.size_bytes()
-
-    def prune(self, max_bytes: int) -> int:
-        """Remove the entries not used for longest until `max_bytes` remain; bytes freed."""
-        return self._store.prune(max_bytes)
 
 
 def _described(preprocessing: Preprocessing, *, stored_flow: bool) -> dict[str, Any]:

@@ -9,10 +9,6 @@ from pathlib import Path
 import torch
 
 from lrcn.checkpoint import ModelCard, SavedModel, load_model
-from lrcn.data.datasets import check_readable, read_dataset, with_items
-from lrcn.data.leaks import refuse_leaks
-from lrcn.data.split import divide
-from lrcn.data.split_file import load_division, save_division
 from lrcn.engine import (
     Processes,
     choose_device,
@@ -20,17 +16,17 @@ from lrcn.engine import (
     init_processes,
     set_threads,
 )
-from lrcn.errors import ConfigError, DataError, ModelError
+from lrcn.errors import ModelError
 from lrcn.models.activity import NO_BACKBONE, ActivityModel, create_model
 from lrcn.nn.backbones import starts_random
 from lrcn.structures import SkippedFile, VideoList
 from lrcn.tasks.activity import ActivityTask, balanced_class_weights
-from lrcn.train.config import DatasetConfig, Experiment
+from lrcn.train.config import Experiment
+from lrcn.train.data import TrainingData, prepare_data
 from lrcn.train.examples import Examples
 from lrcn.train.log import RunLog
 from lrcn.train.loop import Trainer
 from lrcn.train.run import (
-    SPLIT_NAME,
     fingerprint,
     prepare_run,
     save_environment,
@@ -57,17 +53,6 @@ class TrainSummary:
     num_val: int
     split: str
     """How the validation videos were chosen."""
-    warnings: tuple[str, ...]
-    skipped: tuple[SkippedFile, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingData:
-    """The videos of a run, divided."""
-
-    train: VideoList
-    val: VideoList | None
-    how: str
     warnings: tuple[str, ...]
     skipped: tuple[SkippedFile, ...]
 
@@ -163,86 +148,6 @@ def _let_random_cnn_learn(experiment: Experiment) -> tuple[Experiment, tuple[str
         f"{model.backbone} starts from random weights, so it is trained too"
         " (train.unfreeze_at 0). For pretrained ones give --model.weights hub, or a file",
     )
-
-
-def prepare_data(
-    experiment: Experiment, run_dir: Path, processes: Processes, *, resume: bool
-) -> TrainingData:
-    """Read, probe, divide and check the data; the division is written to the run folder.
-
-    Raises:
-        DataError, MissingFilesError, LeakError: the data cannot be trained on.
-    """
-    settings = experiment.dataset
-    if not settings.data:
-        raise ConfigError(
-            "no data to train on: give --data DATA, a folder of labelled clips or a list file"
-        )
-    listed = read_dataset(
-        settings.data,
-        layout=settings.layout,
-        fold=settings.fold,
-        videos_root=settings.videos_root,
-        missing=settings.missing,
-        group_by=settings.group_by,
-        group_pattern=settings.group_pattern,
-    )
-    listed = check_readable(listed, missing=settings.missing)
-    val_fraction = 0.0 if settings.val_data else settings.val_fraction
-    split_path = run_dir / SPLIT_NAME
-    if resume and split_path.exists():
-        division = load_division(split_path, listed)
-    else:
-        division = divide(listed, val_fraction=val_fraction, seed=experiment.train.seed)
-    val = _val_data(settings, listed) if settings.val_data else division.val
-    warnings = [*listed.notes, *division.warnings]
-    parts = {"train": division.train, "val": val, "test": division.test}
-    leaks = refuse_leaks(
-        {name: part for name, part in parts.items() if part is not None},
-        allow_leaks=settings.allow_leaks,
-    )
-    if leaks:
-        warnings.append(f"leaks allowed: {len(leaks)} sources stand on both sides of the split")
-    if processes.is_main and not split_path.exists():
-        save_division(division, split_path)
-    processes.barrier()
-    kept = division.train
-    if settings.max_examples is not None:
-        kept = _subset(kept, settings.max_examples)
-    return TrainingData(
-        train=kept,
-        val=val,
-        how=division.val_how or division.how,
-        warnings=tuple(dict.fromkeys(warnings)),
-        skipped=tuple(dict.fromkeys((*listed.skipped, *(val.skipped if val is not None else ())))),
-    )
-
-
-def _val_data(settings: DatasetConfig, listed: VideoList) -> VideoList:
-    """The validation videos of their own place; labels must be those of the training data."""
-    assert settings.val_data is not None
-    found = read_dataset(settings.val_data, missing=settings.missing, min_classes=1)
-    found = check_readable(found, missing=settings.missing)
-    unknown = sorted(set(found.class_names) - set(listed.class_names))
-    if unknown:
-        raise DataError(
-            f"{settings.val_data} has classes that {settings.data} has not: {', '.join(unknown)}."
-            " Validation data takes the classes of the training data"
-        )
-    return found
-
-
-def _subset(videos: VideoList, most: int) -> VideoList:
-    """At most `most` videos, taken in turn from every class so that none is left out."""
-    queues: dict[tuple[str, ...], list[int]] = {}
-    for index, item in enumerate(videos.items):
-        queues.setdefault(item.class_names, []).append(index)
-    chosen: list[int] = []
-    while len(chosen) < most and any(queues.values()):
-        for queue in queues.values():
-            if queue and len(chosen) < most:
-                chosen.append(queue.pop(0))
-    return with_items(videos, [videos.items[i] for i in sorted(chosen)])
 
 
 def build_model(
