@@ -100,4 +100,4 @@ def test_saw_every_layout() -> None:
     fakes = {path.stem for path in (Path(__file__).parent.parent / "fakes").glob("*.py")}
 
     assert set(LAYOUTS) <= fakes
-    assert len(LAYOUTS) == 9
+    assert len(LAYOUTS) == 10

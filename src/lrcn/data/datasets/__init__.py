@@ -21,6 +21,7 @@ from lrcn.data.datasets.kinetics import read_kinetics
 from lrcn.data.datasets.listfile import read_listfile
 from lrcn.data.datasets.lists import read_lists
 from lrcn.data.datasets.paper_frames import read_paper_frames
+from lrcn.data.datasets.paper_images import read_paper_images
 from lrcn.data.datasets.readable import check_readable
 from lrcn.data.datasets.tables import COLUMNS
 from lrcn.data.datasets.ucf101 import read_ucf101
@@ -46,11 +47,12 @@ LAYOUTS: dict[str, Callable[[Request], Listing]] = {
     "hmdb51": read_hmdb51,
     "kinetics": read_kinetics,
     "paper_frames": read_paper_frames,
+    "paper_images": read_paper_images,
     "features": read_features_set,
 }
 """Name of a layout to its reader."""
 
-FOLD_LAYOUTS = ("ucf101", "hmdb51", "paper_frames")
+FOLD_LAYOUTS = ("ucf101", "hmdb51", "paper_frames", "paper_images")
 
 
 def read_dataset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lrcn.data.datasets import hmdb51, kinetics, paper_frames, ucf101, videofolder
+from lrcn.data.datasets import hmdb51, kinetics, paper_frames, paper_images, ucf101, videofolder
 from lrcn.data.datasets.lists import LIST_EXTENSIONS, find_lists
 from lrcn.data.datasets.tables import JSON_EXTENSIONS, has_roles, read_header
 from lrcn.data.datasets.walk import find_media, has_media_name, visible
@@ -24,10 +24,12 @@ def detect_layout(data: Path) -> str:
         return _detect_file(data)
     if ucf101.find_lists(data) is not None:
         return "ucf101"
-    if hmdb51.find_lists(data) is not None:
-        return "hmdb51"
     if paper_frames.find_lists(data):
         return "paper_frames"
+    if paper_images.find_image_lists(data):  # before HMDB51, whose lists end like these
+        return "paper_images"
+    if hmdb51.find_lists(data) is not None:
+        return "hmdb51"
     if videofolder.find_metadata(data):
         return "videofolder"
     if kinetics.find_lists(data):
@@ -51,6 +53,8 @@ def _detect_file(data: Path) -> str:
         return "kinetics"
     if data.name.lower().endswith("videos.txt") and "_split" in data.name:
         return "paper_frames"
+    if paper_images.is_image_list(data):
+        return "paper_images"
     header = read_header(data)
     if has_roles(header, "video_id", "label") and not has_roles(header, "path"):
         return "features"

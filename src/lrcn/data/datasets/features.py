@@ -63,13 +63,17 @@ class FeatureIndex:
                 below = path.relative_to(root).as_posix()
                 self._files.setdefault(strip_media_extension(below), path)
                 self._files.setdefault(path.stem, path)
+        self._folded = {key.casefold(): key for key in (*self._datasets, *self._files)}
 
     def place(self, entry: Entry) -> Entry:
         """The entry with the path (and id) of its features; absent files keep their path."""
         if exists(entry.path):
             return entry
         wanted = entry.video_id or strip_media_extension(entry.name)
-        for name in dict.fromkeys((wanted, strip_media_extension(wanted), wanted.split("/")[-1])):
+        names = [wanted, strip_media_extension(wanted), wanted.split("/")[-1]]
+        # Letter case aside, last: HandstandPushups and HandStandPushups (paper.md 5.3).
+        names += [self._folded.get(name.casefold(), name) for name in names]
+        for name in dict.fromkeys(names):
             if name in self._files:
                 return replace(entry, path=self._files[name])
             if name in self._datasets:

@@ -28,6 +28,9 @@ from lrcn.video.features import is_feature_path
 _LIST = re.compile(r"(?P<set>.+)_split(?P<fold>\d)_(?P<split>train|val|test)Videos\.txt", re.I)
 _GROUP = re.compile(r"_g(\d+)_c\d+$", re.IGNORECASE)
 
+_SPELLING = {"HandStandPushups": "HandstandPushups"}
+"""The one class of UCF101 whose videos are spelt otherwise than their class."""
+
 
 @dataclass(frozen=True)
 class _Line:
@@ -86,7 +89,7 @@ def find_lists(data: Path) -> list[tuple[Path, int, Split | None]]:
 
 
 def _line(where: str, text: str, split: Split | None) -> _Line:
-    listed, label = (text.replace("\\", "/").rsplit(None, 1) + [""])[:2]
+    listed, label = [*text.replace("\\", "/").rsplit(None, 1), ""][:2]
     class_name, _, video = listed.strip().rpartition("/")
     if not video or not class_name or not (label.isascii() and label.isdigit()):
         raise DataError(
@@ -114,26 +117,31 @@ def _place(entries: list[Entry], request: Request) -> list[Entry]:
     home = request.data if request.data.is_dir() else request.data.parent
     root = request.videos_root
     if root is not None and is_feature_path(root):
-        return [FeatureIndex(root).place(entry) for entry in entries]
+        return _place_features(entries, root)
     finder = best_root(
         request,
         [home / "frames", home, home / "flow_images"],
-        [entry.name.rsplit("/", 1)[-1] for entry in entries],
+        [str(entry.path) for entry in entries],
     )
     found = [finder.find(entry.name) for entry in entries]
     if not any(found):
         holding = finder.root if root is not None else home
         if any(is_feature_path(path) for path in visible(holding)):
-            index = FeatureIndex(holding)
-            return [index.place(entry) for entry in entries]
+            return _place_features(entries, holding)
     return [
-        replace(entry, path=path or finder.root / entry.name.rsplit("/", 1)[-1])
+        replace(entry, path=path or finder.root / entry.path)
         for entry, path in zip(entries, found, strict=True)
     ]
 
 
+def _place_features(entries: list[Entry], root: Path) -> list[Entry]:
+    index = FeatureIndex(root)
+    folder = root if root.is_dir() else root.parent
+    return [index.place(replace(entry, path=folder / f"{entry.path}.npy")) for entry in entries]
+
+
 def class_names_by_label(lines: Sequence[tuple[str, str, int]]) -> dict[int, str]:
-    """Label to class name, in the first writing of it; letter case aside (HandstandPushups).
+    """Label to class name, in the first writing of it; letter case aside.
 
     Args:
         lines: (where it stands, class name, label) of every line.
@@ -143,7 +151,8 @@ def class_names_by_label(lines: Sequence[tuple[str, str, int]]) -> dict[int, str
     """
     by_label: dict[int, str] = {}
     by_name: dict[str, int] = {}
-    for where, class_name, number in lines:
+    for where, written, number in lines:
+        class_name = _SPELLING.get(written, written)
         name = by_label.setdefault(number, class_name)
         label = by_name.setdefault(class_name.casefold(), number)
         if name.casefold() != class_name.casefold() or label != number:
