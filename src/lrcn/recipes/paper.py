@@ -5,8 +5,6 @@ Settings are those of the published prototxt and solver files. Where we deviate:
 - Images are cropped whether mirrored or not, and the first frame of a video can be drawn; the
   original code has both wrong. The red mean is 123.68, not 128.68.
 - Every epoch draws a new order of the videos; the original keeps one order for ever.
-- Momentum is PyTorch's: the learning rate stands outside the buffer, so the two differ for a few
-  steps after each fall of the rate.
 - No ImageNet weights of the hybrid net can be had from a package: give your own with
   `--model.weights FILE`, otherwise it starts from random weights and stays far below the paper.
 - LRCN starts from the single-frame net: `--init RUN_OF_SINGLE_FRAME`.
@@ -175,7 +173,7 @@ def _sgd() -> TrainConfig:
         # Paper: 30,000 updates of 24 clips are about 75 passes over the 9,537 videos of fold 1.
         max_steps=30_000,
         unfreeze_at=0,
-        optimizer="sgd",
+        optimizer="caffe_sgd",
         lr=0.001,
         backbone_lr=0.001,
         head_lr_multiplier=10.0,
@@ -183,6 +181,7 @@ def _sgd() -> TrainConfig:
         momentum=0.9,
         weight_decay=0.005,
         decay_biases=False,
+        decay_recurrent_biases=True,
         schedule="step",
         schedule_steps=10_000,
         schedule_gamma=0.1,

@@ -90,8 +90,8 @@ class TrainConfig:
     micro_batch_size: int | None = None
     """Clips per backward pass and process; smaller saves memory. None = all at once, but where the
     CNN learns no more than about 64 frames of 224 x 224 px (2 GB for the default CNN)."""
-    optimizer: Literal["sgd", "adamw"] = "adamw"
-    """sgd has momentum, as in the paper."""
+    optimizer: Literal["sgd", "caffe_sgd", "adamw"] = "adamw"
+    """sgd has momentum; caffe_sgd keeps the learning rate inside it, as the paper's code does."""
     lr: float = 1e-3
     """Learning rate of the recurrent part and the classifier."""
     backbone_lr: float | None = None
@@ -101,11 +101,13 @@ class TrainConfig:
     bias_lr_multiplier: float = 1.0
     """Factor on the rate of biases (the paper: 2, for CNN and last layer)."""
     momentum: float = 0.9
-    """For sgd."""
+    """For sgd and caffe_sgd."""
     weight_decay: float = 0.01
     """The paper: 0.005, with sgd."""
     decay_biases: bool = False
     """Whether biases and normalisation weights decay too."""
+    decay_recurrent_biases: bool = False
+    """Whether those of the recurrent part decay, whatever holds for others (the paper's code)."""
     schedule: Literal["constant", "step", "cosine"] = "cosine"
     """How the learning rate falls."""
     schedule_steps: int | None = None

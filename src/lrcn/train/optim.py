@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lrcn.train.caffe_sgd import CaffeSGD
 from lrcn.train.config import TrainConfig
 
 
 def make_optimizer(parts: Mapping[str, nn.Module], config: TrainConfig) -> torch.optim.Optimizer:
-    """SGD with momentum or AdamW, with one parameter group per part and kind.
+    """SGD with momentum, Caffe's form of it, or AdamW; one parameter group per part and kind.
 
     Args:
         parts: "backbone", "recurrent", "head": the modules, each with its own rate.
@@ -30,6 +31,8 @@ def make_optimizer(parts: Mapping[str, nn.Module], config: TrainConfig) -> torch
     ]
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
+    if config.optimizer == "caffe_sgd":
+        return CaffeSGD(groups, lr=config.lr, momentum=config.momentum)
     return torch.optim.AdamW(groups, lr=config.lr)
 
 
@@ -42,7 +45,9 @@ def _part_groups(name: str, module: nn.Module, config: TrainConfig) -> list[dict
         lr *= config.head_lr_multiplier
     weights = [p for p in module.parameters() if p.ndim > 1]
     vectors = [p for p in module.parameters() if p.ndim <= 1]
-    vector_decay = config.weight_decay if config.decay_biases else 0.0
+    # Paper: biases do not decay, but those of the LSTM do: its blobs have Caffe's defaults.
+    decays = config.decay_biases or (name == "recurrent" and config.decay_recurrent_biases)
+    vector_decay = config.weight_decay if decays else 0.0
     # Paper: biases learn twice as fast in the CNN and in the last layer, not in the LSTM.
     factor = 1.0 if name == "recurrent" else config.bias_lr_multiplier
     return [

@@ -41,6 +41,83 @@ def test_paper_rates_for_every_part_and_kind():
     assert all(g["momentum"] == 0.9 for g in groups)
 
 
+def test_biases_of_the_lstm_decay_in_the_papers_code():
+    """Its blobs have Caffe's defaults, lr_mult 1 and decay_mult 1; all other biases 2 and 0."""
+    config = TrainConfig(weight_decay=0.005, decay_recurrent_biases=True)
+
+    groups = make_optimizer(_parts(), config).param_groups
+
+    assert [g["weight_decay"] for g in groups] == [0.005, 0, 0.005, 0.005, 0.005, 0]
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_caffe_sgd_against_a_hand_computation(clip_norm):
+    """v <- 0.9 v + lr (g + wd w); w <- w - v; clipped before decay; the rate falls at step 2."""
+    part = nn.Linear(2, 1)
+    part.weight.data = torch.tensor([[0.5, -1.0]])
+    part.bias.data = torch.tensor([0.25])
+    config = TrainConfig(
+        optimizer="caffe_sgd",
+        lr=0.1,
+        bias_lr_multiplier=2.0,
+        weight_decay=0.05,
+        schedule="step",
+        schedule_steps=2,
+        schedule_gamma=0.1,
+    )
+    optimizer = make_optimizer({"head": part}, config)
+    gradients = [(3.0, 0.0, 4.0), (-1.0, 2.0, 0.5), (0.3, 0.4, 0.0), (0.0, 1.0, 1.0)]
+    w, v = [0.5, -1.0, 0.25], [0.0, 0.0, 0.0]  # by hand, in plain numbers
+
+    for step, gradient in enumerate(gradients):
+        part.weight.grad = torch.tensor([gradient[:2]])
+        part.bias.grad = torch.tensor(gradient[2:])
+        clip_gradients(part.parameters(), clip_norm)
+        set_lr(optimizer, lr_factor(step, len(gradients), config))
+        optimizer.step()
+
+        rate = 0.1 * 0.1 ** (step // 2)
+        norm = math.sqrt(sum(g * g for g in gradient))
+        scale = clip_norm / norm if clip_norm is not None and norm > clip_norm else 1.0
+        for k, (lr_mult, decay_mult) in enumerate([(1, 1), (1, 1), (2, 0)]):
+            g = gradient[k] * scale + 0.05 * decay_mult * w[k]
+            v[k] = 0.9 * v[k] + rate * lr_mult * g
+            w[k] -= v[k]
+        found = [*part.weight.flatten().tolist(), *part.bias.tolist()]
+        assert found == pytest.approx(w, rel=1e-5), step
+
+
+def test_caffe_sgd_and_torchs_differ_only_once_the_rate_has_fallen():
+    weights = []
+    for optimizer in ("caffe_sgd", "sgd"):
+        part = nn.Linear(1, 1, bias=False)
+        part.weight.data.fill_(1.0)
+        config = TrainConfig(optimizer=optimizer, lr=0.1, schedule="step", schedule_steps=3)
+        solver = make_optimizer({"head": part}, config)
+        for step in range(5):
+            part.weight.grad = torch.ones(1, 1)
+            set_lr(solver, lr_factor(step, 5, config))
+            solver.step()
+            weights.append(part.weight.item())
+    caffe, torchs = weights[:5], weights[5:]
+
+    assert caffe[:3] == pytest.approx(torchs[:3])
+    assert caffe[3] < torchs[3] - 0.1  # what was gathered before the fall keeps its speed
+
+
+def test_caffe_sgd_leaves_frozen_parameters_alone_and_takes_no_closure():
+    part = nn.Linear(1, 1)
+    part.weight.grad = torch.ones(1, 1)
+    before = part.bias.item()
+    optimizer = make_optimizer({"head": part}, TrainConfig(optimizer="caffe_sgd"))
+
+    optimizer.step()
+
+    assert part.bias.item() == before
+    with pytest.raises(ValueError, match="no closure"):
+        optimizer.step(lambda: 0.0)
+
+
 def test_every_parameter_is_in_one_group():
     parts = _parts()
 
