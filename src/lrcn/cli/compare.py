@@ -45,15 +45,19 @@ def compare(
     if as_json:
         print_json(found.to_dict())
         return 0
-    low, high = found.difference_interval
-    print_line(f"{found.num_videos} videos, {found.accuracy_key} in percent")
-    print_line(f"  first   {100 * found.accuracy_first:6.2f}   {found.first}")
-    print_line(f"  second  {100 * found.accuracy_second:6.2f}   {found.second}")
+    for m in found.metrics:
+        low, high = m.interval
+        print_line(f"{found.num_videos} videos, {m.key} in percent")
+        print_line(f"  first   {100 * m.first:6.2f}   {found.first}")
+        print_line(f"  second  {100 * m.second:6.2f}   {found.second}")
+        print_line(
+            f"  gain    {100 * m.difference:+6.2f}   (95 % interval {100 * low:+.2f} to"
+            f" {100 * high:+.2f}; p = {m.p_value:.3g}, {m.test})"
+        )
+        print_line()
     print_line(
-        f"  gain    {100 * found.difference:+6.2f}   (95 % interval {100 * low:+.2f} to"
-        f" {100 * high:+.2f}; p = {found.p_value:.3g}, exact McNemar;"
-        f" only second right {found.num_only_second_right},"
-        f" only first right {found.num_only_first_right})"
+        f"only second right {found.num_only_second_right},"
+        f" only first right {found.num_only_first_right}"
     )
     print_line()
     print_table(("class", "videos", "first", "second", "gain"), found.rows())

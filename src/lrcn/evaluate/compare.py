@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from lrcn.errors import ResultsError
 from lrcn.evaluate.results import Interval, Results, VideoResult
-from lrcn.metrics.intervals import bootstrap_interval, mcnemar_exact
+from lrcn.metrics.intervals import (
+    Statistic,
+    mcnemar_exact,
+    paired_bootstrap,
+    paired_permutation,
+)
+from lrcn.metrics.multilabel import average_precision, mean_average_precision_of_draws
+
+_NUM_RESAMPLES = 2000
 
 MUST_AGREE = (
     "list_hash",
@@ -31,8 +39,24 @@ MUST_AGREE = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricDifference:
+    """One number of either model, and whether they could differ by chance."""
+
+    key: str
+    first: float
+    second: float
+    difference: float
+    interval: Interval
+    """95 %, paired bootstrap by video."""
+    p_value: float
+    """Two-sided."""
+    test: str
+    """"exact McNemar", "paired permutation by video" or "paired bootstrap by video"."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClassDifference:
-    """One class: accuracy of either model (recall, for several labels) and the second's gain."""
+    """One class: accuracy of either model (average precision, for several labels), and the gain."""
 
     class_name: str
     num_videos: int
@@ -48,35 +72,43 @@ class Comparison:
     first: str
     second: str
     num_videos: int
-    accuracy_key: str
-    """"accuracy_top1", or "accuracy_exact" with several labels."""
-    accuracy_first: float
-    accuracy_second: float
-    difference: float
-    difference_interval: Interval
+    metrics: tuple[MetricDifference, ...]
+    """The main one first: accuracy_top1; with several labels mean_average_precision, then
+    f1_micro and accuracy_exact."""
     num_only_first_right: int
+    """Videos; with several labels the whole set must be right."""
     num_only_second_right: int
-    p_value: float
-    """Exact McNemar test, two-sided."""
     per_class: tuple[ClassDifference, ...]
     """The second's largest gain first, its largest loss last."""
     unlike: tuple[str, ...] = ()
     """In what the protocols differ, where that was allowed."""
 
+    @property
+    def main(self) -> MetricDifference:
+        """What decides."""
+        return self.metrics[0]
+
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: plain numbers, fractions."""
-        key = self.accuracy_key
+        """The JSON form: plain numbers, fractions; `p_value` and `test` are the main metric's."""
+        values: dict[str, Any] = {}
+        for m in self.metrics:
+            values |= {
+                f"{m.key}_first": m.first,
+                f"{m.key}_second": m.second,
+                f"{m.key}_difference": m.difference,
+                f"{m.key}_difference_interval": list(m.interval),
+                f"{m.key}_p_value": m.p_value,
+                f"{m.key}_test": m.test,
+            }
         return {
             "first": self.first,
             "second": self.second,
             "num_videos": self.num_videos,
-            f"{key}_first": self.accuracy_first,
-            f"{key}_second": self.accuracy_second,
-            f"{key}_difference": self.difference,
-            f"{key}_difference_interval": list(self.difference_interval),
+            **values,
             "num_only_first_right": self.num_only_first_right,
             "num_only_second_right": self.num_only_second_right,
-            "p_value": self.p_value,
+            "p_value": self.main.p_value,
+            "test": self.main.test,
             "per_class": [dataclasses.asdict(c) for c in self.per_class],
             "unlike": list(self.unlike),
         }
@@ -129,31 +161,144 @@ def compare(
             f"{names[0]} and {names[1]} share no video with the same truth (they have"
             f" {len(first.videos)} and {len(second.videos)}); evaluate both on the same data"
         )
-    right_first = np.array([a.correct for a, _ in pairs], dtype=np.float64)
-    right_second = np.array([b.correct for _, b in pairs], dtype=np.float64)
-    change = right_second - right_first
-    interval = bootstrap_interval(
-        lambda places: float(change[places].mean()),
-        # One feature file can hold several videos; intervals of one video share its id.
-        [f"{a.path} {a.video_id}" for a, _ in pairs],
-        generator=torch.Generator().manual_seed(seed),
-    )
-    only_first, only_second = int((change < 0).sum()), int((change > 0).sum())
-    multi_label = first.protocol.multi_label
+    paired = _Paired(pairs, seed=seed)
+    if first.protocol.multi_label:
+        shared = tuple(name for name in first.class_names if name in second.class_names)
+        metrics, per_class = _of_labels(paired, first.class_names, second.class_names, shared)
+    else:
+        metrics, per_class = (paired.accuracy("accuracy_top1"),), _recalls(pairs)
     return Comparison(
         first=names[0],
         second=names[1],
         num_videos=len(pairs),
-        accuracy_key="accuracy_exact" if multi_label else "accuracy_top1",
-        accuracy_first=float(right_first.mean()),
-        accuracy_second=float(right_second.mean()),
-        difference=float(change.mean()),
-        difference_interval=interval,
-        num_only_first_right=only_first,
-        num_only_second_right=only_second,
-        p_value=mcnemar_exact(only_first, only_second),
-        per_class=_per_class(pairs, multi_label=multi_label),
+        metrics=metrics,
+        num_only_first_right=int((paired.change_N < 0).sum()),
+        num_only_second_right=int((paired.change_N > 0).sum()),
+        per_class=tuple(sorted(per_class, key=lambda c: (-c.difference, c.class_name))),
         unlike=tuple(differences),
+    )
+
+
+class _Paired:
+    """Two models' answers to the same items, and the tests that pair them."""
+
+    def __init__(self, pairs: Sequence[tuple[VideoResult, VideoResult]], *, seed: int) -> None:
+        self.pairs = pairs
+        self.seed = seed
+        self.right_N = [np.array([pair[i].correct for pair in pairs], float) for i in (0, 1)]
+        self.change_N = self.right_N[1] - self.right_N[0]
+        # One feature file can hold several videos; intervals of one video share its id.
+        self.units = [f"{a.path} {a.video_id}" for a, _ in pairs]
+
+    def accuracy(self, key: str) -> MetricDifference:
+        """The share of right items.
+
+        McNemar's test takes items as independent: where several are intervals of one video, the
+        signs of whole videos are drawn instead.
+        """
+        unit_of_N = np.unique(self.units, return_inverse=True)[1]
+        if unit_of_N.max() + 1 == len(self.pairs):
+            counts = int((self.change_N < 0).sum()), int((self.change_N > 0).sum())
+            test, p_value = "exact McNemar", mcnemar_exact(*counts)
+        else:
+            test = "paired permutation by video"
+            changes = np.bincount(unit_of_N, weights=self.change_N)
+            p_value = paired_permutation(changes, generator=self._generator())
+        one_N, two_N = self.right_N
+        found = self.by_bootstrap(
+            key,
+            lambda places: float(one_N[places].mean()),
+            lambda places: float(two_N[places].mean()),
+        )
+        return dataclasses.replace(found, test=test, p_value=p_value)
+
+    def by_bootstrap(self, key: str, first: Statistic, second: Statistic) -> MetricDifference:
+        """Any number of a set of items."""
+        interval, p_value = paired_bootstrap(
+            lambda places: second(places) - first(places),
+            self.units,
+            generator=self._generator(),
+            num_resamples=_NUM_RESAMPLES,
+        )
+        everything = np.arange(len(self.pairs))
+        one, two = first(everything), second(everything)
+        return MetricDifference(
+            key=key,
+            first=one,
+            second=two,
+            difference=two - one,
+            interval=interval,
+            p_value=p_value,
+            test="paired bootstrap by video",
+        )
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed)
+
+
+def _of_labels(
+    paired: _Paired,
+    first_classes: Sequence[str],
+    second_classes: Sequence[str],
+    class_names: Sequence[str],
+) -> tuple[tuple[MetricDifference, ...], list[ClassDifference]]:
+    """Several labels per video: ranking and decisions over the classes that both models have."""
+    targets_NK = _decisions([a.class_name for a, _ in paired.pairs], class_names)
+    probs, rankings, f1s = [], [], []
+    for i, own in enumerate((first_classes, second_classes)):
+        columns = [list(own).index(name) for name in class_names]
+        probs.append(np.array([pair[i].probs for pair in paired.pairs])[:, columns])
+        predicted_NK = _decisions([pair[i].predicted for pair in paired.pairs], class_names)
+        rankings.append(mean_average_precision_of_draws(probs[i], targets_NK))
+        f1s.append(_f1_micro(predicted_NK, targets_NK))
+    metrics = (
+        paired.by_bootstrap("mean_average_precision", *rankings),
+        paired.by_bootstrap("f1_micro", *f1s),
+        paired.accuracy("accuracy_exact"),
+    )
+    per_class = []
+    for k, name in enumerate(class_names):
+        one, two = (average_precision(p[:, k], targets_NK[:, k]) for p in probs)
+        if one is not None and two is not None:
+            num = int(targets_NK[:, k].sum())
+            per_class.append(_class_difference(name, num, one, two))
+    return metrics, per_class
+
+
+def _decisions(answers: Sequence[str], class_names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which labels stand in answers such as "run;jump"."""
+    labels = [set(answer.split(";")) for answer in answers]
+    return np.array([[name in found for name in class_names] for found in labels], dtype=bool)
+
+
+def _f1_micro(predicted_NK: NDArray[np.bool_], targets_NK: NDArray[np.bool_]) -> Statistic:
+    right_N = (predicted_NK & targets_NK).sum(axis=1)
+    size_N = predicted_NK.sum(axis=1) + targets_NK.sum(axis=1)
+
+    def measure(places: NDArray[np.int64]) -> float:
+        size = int(size_N[places].sum())
+        return 2 * int(right_N[places].sum()) / size if size else float("nan")
+
+    return measure
+
+
+def _recalls(pairs: Sequence[tuple[VideoResult, VideoResult]]) -> list[ClassDifference]:
+    """One label per video: the share of every class that was found."""
+    found = []
+    for name in sorted({a.class_name for a, _ in pairs}):
+        own = [(a.correct, b.correct) for a, b in pairs if a.class_name == name]
+        one, two = np.mean(own, axis=0).tolist()
+        found.append(_class_difference(name, len(own), one, two))
+    return found
+
+
+def _class_difference(name: str, num_videos: int, first: float, second: float) -> ClassDifference:
+    return ClassDifference(
+        class_name=name,
+        num_videos=num_videos,
+        first=first,
+        second=second,
+        difference=second - first,
     )
 
 
@@ -195,29 +340,3 @@ def _pairs(first: Results, second: Results) -> list[tuple[VideoResult, VideoResu
     others = {video.key: video for video in second.videos}
     both = [(v, others[v.key]) for v in first.videos if v.key in others]
     return [(a, b) for a, b in both if a.class_name == b.class_name]
-
-
-def _per_class(
-    pairs: Sequence[tuple[VideoResult, VideoResult]], *, multi_label: bool
-) -> tuple[ClassDifference, ...]:
-    def labels(text: str) -> list[str]:
-        return text.split(";") if multi_label else [text]
-
-    def found(name: str, pick: Callable[[int], VideoResult], places: NDArray[np.int64]) -> float:
-        return float(np.mean([name in labels(pick(i).predicted) for i in places]))
-
-    result = []
-    for name in sorted({n for a, _ in pairs for n in labels(a.class_name)}):
-        places = np.flatnonzero([name in labels(a.class_name) for a, _ in pairs])
-        one = found(name, lambda i: pairs[i][0], places)
-        two = found(name, lambda i: pairs[i][1], places)
-        result.append(
-            ClassDifference(
-                class_name=name,
-                num_videos=len(places),
-                first=one,
-                second=two,
-                difference=two - one,
-            )
-        )
-    return tuple(sorted(result, key=lambda c: (-c.difference, c.class_name)))

@@ -13,14 +13,16 @@ from lrcn.evaluate.results import ClassResult, Interval
 from lrcn.metrics.accuracy import Accuracy, ConfusionMatrix, ranks_of_truth
 from lrcn.metrics.calibration import Calibration
 from lrcn.metrics.intervals import bootstrap_interval, wilson_interval
-from lrcn.metrics.multilabel import MeanAveragePrecision, MultiLabelF1, average_precision
+from lrcn.metrics.multilabel import (
+    MeanAveragePrecision,
+    MultiLabelF1,
+    mean_average_precision_of_draws,
+)
 
 INTERVAL_LEVEL = 0.95
 INTERVAL_METHOD = (
     "percentile bootstrap by video; Wilson's where every video is right or every one is wrong"
 )
-_MAX_RANKING_RESAMPLES = 300
-"""Every resample of the mean average precision sorts all videos once per class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,14 +125,6 @@ def measure_multi_label(
     metrics = {**ranking.compute(), **decisions.compute()}
     generator = torch.Generator().manual_seed(seed)
 
-    def mean_average_precision(places: NDArray[np.int64]) -> float:
-        found = [
-            value
-            for k in range(num_classes)
-            if (value := average_precision(probs_NK[places, k], targets_NK[places, k])) is not None
-        ]
-        return float(np.mean(found)) if found else float("nan")
-
     present_NK = probs_NK >= np.asarray(thresholds)
 
     def f1_micro(places: NDArray[np.int64]) -> float:
@@ -140,11 +134,11 @@ def measure_multi_label(
 
     intervals = {
         "mean_average_precision": bootstrap_interval(
-            mean_average_precision,
+            mean_average_precision_of_draws(probs_NK, targets_NK),
             units,
             generator=generator,
             level=INTERVAL_LEVEL,
-            num_resamples=min(num_resamples, _MAX_RANKING_RESAMPLES),
+            num_resamples=num_resamples,
         ),
         "f1_micro": bootstrap_interval(
             f1_micro,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from scipy.stats import binomtest
 from tests.fakes.results import fake_results
 
 from lrcn.errors import ResultsError
 from lrcn.evaluate.compare import compare
-from lrcn.evaluate.results import Results
+from lrcn.evaluate.measure import measure_multi_label
+from lrcn.evaluate.results import Results, VideoResult
 
 
 def _with_protocol(results: Results, **changes: object) -> Results:
@@ -26,11 +28,14 @@ def test_numbers_follow_from_the_videos() -> None:
     only_first = sum(a.correct and not b.correct for a, b in pairs)
     only_second = sum(b.correct and not a.correct for a, b in pairs)
     assert (result.num_only_first_right, result.num_only_second_right) == (only_first, only_second)
-    assert result.p_value == pytest.approx(binomtest(only_first, only_first + only_second).pvalue)
-    assert result.difference == pytest.approx((only_second - only_first) / len(pairs))
-    assert result.accuracy_first == pytest.approx(first.metrics["accuracy_top1"])
-    low, high = result.difference_interval
-    assert low < result.difference < high
+    assert result.main.p_value == pytest.approx(
+        binomtest(only_first, only_first + only_second).pvalue
+    )
+    assert result.main.difference == pytest.approx((only_second - only_first) / len(pairs))
+    assert result.main.first == pytest.approx(first.metrics["accuracy_top1"])
+    low, high = result.main.interval
+    assert low < result.main.difference < high
+    assert result.main.test == "exact McNemar"
 
 
 def test_classes_are_sorted_from_gain_to_loss() -> None:
@@ -65,7 +70,8 @@ def test_equal_models_do_not_differ() -> None:
     results = fake_results()
     result = compare(results, results)
 
-    assert (result.difference, result.p_value, result.difference_interval) == (0, 1.0, (0, 0))
+    main = result.main
+    assert (main.difference, main.p_value, main.interval) == (0, 1.0, (0, 0))
 
 
 def test_json_form_is_plain() -> None:
@@ -131,3 +137,106 @@ def test_nothing_in_common_is_refused_even_when_told() -> None:
         compare(first, other)
     with pytest.raises(ResultsError, match="share no video with the same truth"):
         compare(first, other, allow_unlike=True)
+
+
+def test_intervals_of_one_video_stand_or_fall_together() -> None:
+    """80 items of 20 videos: the tests pair videos, not items."""
+    first, second = fake_results(skill=0.5, seed=1), fake_results(skill=2.0, seed=2)
+    apart = compare(first, second).main
+    joined = [
+        dataclasses.replace(
+            results,
+            videos=tuple(
+                dataclasses.replace(
+                    v, path=f"long_{i // 4}", video_id=f"long_{i // 4}", start_seconds=float(i % 4)
+                )
+                for i, v in enumerate(results.videos)
+            ),
+        )
+        for results in (first, second)
+    ]
+    together = compare(*joined).main
+
+    assert (apart.test, together.test) == ("exact McNemar", "paired permutation by video")
+    assert together.difference == apart.difference
+    assert 0 < together.p_value < 1
+
+
+def _labelled(skill: float, seed: int, num_videos: int = 60) -> Results:
+    """Videos with some of five labels; probabilities rise with `skill` where one holds."""
+    names = ("bend", "carry", "drink", "jump", "wave")
+    truth_NK = np.random.default_rng(7).random((num_videos, 5)) < 0.35
+    truth_NK[~truth_NK.any(axis=1), 0] = True
+    noise_NK = np.random.default_rng(seed).normal(size=truth_NK.shape)
+    probs_NK = 1 / (1 + np.exp(-(noise_NK + skill * (2 * truth_NK - 1))))
+
+    def joined(present_K: np.ndarray) -> str:
+        return ";".join(name for name, there in zip(names, present_K, strict=True) if there)
+
+    videos = tuple(
+        VideoResult(
+            video_id=f"v{i}",
+            path=f"v{i}.mp4",
+            class_name=joined(truth_NK[i]),
+            predicted=joined(probs_NK[i] >= 0.5),
+            correct=bool(((probs_NK[i] >= 0.5) == truth_NK[i]).all()),
+            prob=float(probs_NK[i].max()),
+            probs=tuple(probs_NK[i].tolist()),
+        )
+        for i in range(num_videos)
+    )
+    measured = measure_multi_label(
+        probs_NK,
+        truth_NK,
+        [v.path for v in videos],
+        names,
+        thresholds=[0.5] * 5,
+        seed=0,
+        num_resamples=50,
+    )
+    return dataclasses.replace(
+        _with_protocol(fake_results(class_names=names), multi_label=True),
+        metrics=measured.metrics,
+        class_names=names,
+        per_class=measured.per_class,
+        confusion=None,
+        videos=videos,
+    )
+
+
+def test_several_labels_are_compared_by_ranking_and_by_decision() -> None:
+    first, second = _labelled(0.4, seed=1), _labelled(1.5, seed=2)
+    result = compare(first, second)
+
+    assert [(m.key, m.test) for m in result.metrics] == [
+        ("mean_average_precision", "paired bootstrap by video"),
+        ("f1_micro", "paired bootstrap by video"),
+        ("accuracy_exact", "exact McNemar"),
+    ]
+    for m in result.metrics:
+        assert m.first == pytest.approx(first.metrics[m.key])
+        assert m.second == pytest.approx(second.metrics[m.key])
+        assert m.interval[0] < m.difference < m.interval[1]
+        assert m.p_value < 0.05
+    own = {c.class_name: c.average_precision for c in first.per_class}
+    assert {c.class_name: c.first for c in result.per_class} == pytest.approx(own)
+    document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert document["mean_average_precision_difference"] > 0.1
+    assert document["p_value"] == document["mean_average_precision_p_value"]
+
+
+def test_classes_in_another_order_are_the_same_classes() -> None:
+    first = _labelled(0.4, seed=1)
+    turned = dataclasses.replace(
+        first,
+        class_names=first.class_names[::-1],
+        videos=tuple(dataclasses.replace(v, probs=v.probs[::-1]) for v in first.videos),
+    )
+
+    assert all(m.difference == 0 and m.p_value == 1 for m in compare(first, turned).metrics)
+
+
+def test_chance_differences_of_several_labels_are_seldom_called_real() -> None:
+    pairs = [(_labelled(0.5, seed=2 * i), _labelled(0.5, seed=2 * i + 1)) for i in range(8)]
+
+    assert sum(compare(*pair).main.p_value < 0.05 for pair in pairs) <= 2

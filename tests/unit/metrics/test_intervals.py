@@ -13,6 +13,7 @@ from lrcn.errors import DataError
 from lrcn.metrics.intervals import (
     bootstrap_interval,
     mcnemar_exact,
+    paired_bootstrap,
     paired_permutation,
     wilson_interval,
 )
@@ -112,3 +113,19 @@ def test_paired_permutation_equals_trying_every_sign() -> None:
 def test_paired_permutation_never_gives_zero_and_equal_models_give_one() -> None:
     assert paired_permutation(np.ones(60), generator=_generator(), num_resamples=500) == 1 / 501
     assert paired_permutation(np.zeros(5), generator=_generator(), num_resamples=500) == 1.0
+
+
+def test_paired_bootstrap_agrees_with_the_exact_test_where_both_apply() -> None:
+    change = np.array([1.0] * 14 + [-1.0] * 4 + [0.0] * 30)
+    (low, high), p_value = paired_bootstrap(
+        lambda places: float(change[places].mean()), np.arange(48), generator=_generator()
+    )
+
+    assert low < change.mean() < high
+    assert p_value == pytest.approx(mcnemar_exact(4, 14), abs=0.03)
+
+
+def test_paired_bootstrap_of_equal_models_says_nothing() -> None:
+    found = paired_bootstrap(lambda _: 0.0, np.arange(5), generator=_generator(), num_resamples=99)
+
+    assert found == ((0.0, 0.0), 1.0)

@@ -11,6 +11,7 @@ from lrcn.metrics.multilabel import (
     MultiLabelF1,
     average_precision,
     fit_thresholds,
+    mean_average_precision_of_draws,
 )
 
 
@@ -96,3 +97,18 @@ def test_wrong_thresholds_and_targets_are_refused() -> None:
         MultiLabelF1(1).update([[0.5]], [[2]])
     with pytest.raises(ValueError, match="cannot merge metrics whose thresholds differ"):
         MultiLabelF1(1).merge(MultiLabelF1(1, thresholds=[0.4]))
+
+
+def test_draws_with_repetitions_equal_repeated_items() -> None:
+    rng = np.random.default_rng(0)
+    probs = rng.integers(0, 6, size=(25, 4)) / 5  # many ties
+    targets = rng.random((25, 4)) < 0.3
+    targets[:, 3] = False
+    measure = mean_average_precision_of_draws(probs, targets)
+
+    for _ in range(50):
+        places = rng.integers(0, 25, size=25)
+        found = [average_precision(probs[places, k], targets[places, k]) for k in range(4)]
+        expected = np.mean([value for value in found if value is not None])
+        assert measure(places) == pytest.approx(expected)
+    assert np.isnan(measure(np.flatnonzero(~targets.any(axis=1))))
