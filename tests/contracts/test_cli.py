@@ -24,6 +24,9 @@ def _all_commands() -> list[tuple[str, ...]]:
     return found
 
 
+NESTED = {"segment_options", "flow_options"}
+"""Parameters whose fields are the options."""
+
 ALL = _all_commands()
 COMPUTING = [command for command in ALL if command != ("recipes",)]
 NEEDS_ARGUMENT = {
@@ -35,7 +38,7 @@ NEEDS_ARGUMENT = {
 
 def test_the_table_is_the_one_that_users_were_promised() -> None:
     promised = {"train", "evaluate", "predict", "report", "compare", "recipes", "benchmark"}
-    promised |= {"import-caffe"}
+    promised |= {"import-caffe", "flow"}
     promised |= {"demo", "doctor", "data make", "data check", "data split"}
 
     assert promised == {" ".join(command) for command in ALL}
@@ -52,7 +55,7 @@ def test_help_names_every_option(
     assert f"lrcn {' '.join(command)}" in shown.out
     entry = COMMANDS[command[0]]
     function = entry[command[1]] if isinstance(entry, Mapping) else entry
-    names = set(inspect.signature(function).parameters) - {"compute", "settings", "segment_options"}
+    names = set(inspect.signature(function).parameters) - {"compute", "settings"} - NESTED
     assert names
     for name in names - {"as_json", "as_csv"}:
         written = name.replace("_", "-")
@@ -122,6 +125,7 @@ def test_absent_input_is_exit_code_2_and_one_line_that_names_it(
         ("report",): [absent],
         ("compare",): [absent, absent],
         ("import-caffe",): [absent, "--out", str(tmp_path / "model")],
+        ("flow",): [absent, str(tmp_path / "flow")],
         ("data", "make"): ["moton", str(tmp_path / "out")],
         ("data", "check"): [absent],
         ("data", "split"): [absent, "--out", str(tmp_path / "split.csv")],

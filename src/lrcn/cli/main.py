@@ -18,6 +18,7 @@ from lrcn.cli.data import data_check, data_make, data_split
 from lrcn.cli.demo import demo
 from lrcn.cli.doctor import doctor
 from lrcn.cli.evaluate import evaluate
+from lrcn.cli.flow import flow
 from lrcn.cli.import_caffe import import_caffe
 from lrcn.cli.parser import (
     Command,
@@ -44,6 +45,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "compare": compare,
     "data": {"make": data_make, "check": data_check, "split": data_split},
     "import-caffe": import_caffe,
+    "flow": flow,
     "recipes": recipes,
     "benchmark": benchmark,
     "doctor": doctor,

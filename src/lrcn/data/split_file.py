@@ -45,7 +45,7 @@ def save_division(division: Division, path: str | os.PathLike[str]) -> None:
         "lines_hash": _lines_hash(rows),
         "warnings": list(division.warnings),
     }
-    write_list(rows, Path(path), f"{COMMENT_MARK} division {json.dumps(about)}")
+    write_list(rows, Path(path), f"{COMMENT_MARK} division {json.dumps(about)}\n")
 
 
 def load_division(path: str | os.PathLike[str], video_list: VideoList) -> Division:
@@ -92,23 +92,27 @@ def load_division(path: str | os.PathLike[str], video_list: VideoList) -> Divisi
     )
 
 
-def write_items(items: Sequence[VideoItem], path: Path, remark: str) -> None:
+def write_items(items: Sequence[VideoItem], path: Path, remark: str | None) -> None:
     """Write items as a list that `read_dataset` reads; `remark` says in the first line what it is.
+
+    Without a remark it is a plain list, which makes the folder that it lies in a data set.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    write_list([_row(item, path) for item in items], path, f"{COMMENT_MARK} {remark}")
+    write_list(
+        [_row(item, path) for item in items], path, f"{COMMENT_MARK} {remark}\n" if remark else ""
+    )
 
 
-def write_list(rows: Sequence[dict[str, str]], path: Path, first_line: str) -> None:
-    """Write rows under a remark and a header, beside the target first, then in its place.
+def write_list(rows: Sequence[dict[str, str]], path: Path, before: str) -> None:
+    """Write rows under `before` and a header, beside the target first, then in its place.
 
     Raises:
         OutputError: the file cannot be written.
     """
     text = io.StringIO()
-    text.write(first_line + "\n")
+    text.write(before)
     writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -1,0 +1,273 @@
+"""`lrcn flow`: the motion between frames, as images that a model can learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from lrcn.cli.options import DEFAULTS, ComputeOptions
+from lrcn.cli.output import (
+    print_json,
+    print_line,
+    refuse_existing_file,
+    report_skipped,
+    say,
+    watcher,
+)
+from lrcn.cli.parser import UsageError, flattened, option
+from lrcn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lrcn.data.flow_files import FlowSummary
+    from lrcn.data.flow_manifest import FlowRecord, FlowStorage
+    from lrcn.structures import FlowConfig
+
+_SHOWN = 5
+"""Videos named in a message; the JSON has all."""
+
+
+@flattened("Flow")
+@dataclass(frozen=True, kw_only=True)
+class FlowOptions:
+    """How flow is found and written as grey levels."""
+
+    method: Literal[
+        "dis_ultrafast", "dis_fast", "dis_medium", "dis_precise", "farneback", "tvl1", "deepflow"
+    ] = "dis_medium"
+    """dis_medium: 0.3 px off in the mean, faster than a CNN; dis_precise: 0.1 px off, a fifth as
+    fast; tvl1 and deepflow need OpenCV's contrib build."""
+    scale: float = 16.0
+    """Grey levels per pixel of motion; with 16, motion beyond 7.9 pixels saturates."""
+    centre: float = 128.0
+    """Grey level of no motion."""
+    short_px: int = 240
+    """Larger frames are first reduced to this short side, so that motion means the same at every
+    resolution; 0 = never."""
+
+    def config(self) -> FlowConfig:
+        """The settings of the library.
+
+        Raises:
+            ConfigError: one of them has no sense.
+        """
+        from lrcn.structures import FlowConfig
+
+        try:
+            return FlowConfig(**{**asdict(self), "short_px": self.short_px or None})
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+
+
+FLOW = FlowOptions()
+
+
+def flow(
+    *paths: Path,
+    file_format: Annotated[
+        Literal["png", "ffv1", "jpeg"], option("--format", "--file-format")
+    ] = "png",
+    quality: int = 95,
+    naming: Literal["nested", "original"] = "nested",
+    layout: str | None = None,
+    fold: int | None = None,
+    videos_root: Path | None = None,
+    show: bool = False,
+    at: float | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    as_json: Annotated[bool, option("--json")] = False,
+    flow_options: FlowOptions = FLOW,
+    compute: ComputeOptions = DEFAULTS,
+) -> int:
+    """Compute the optical flow of videos and store it as images: lrcn flow DATA OUT.
+
+    DATA is a video, a folder of frames, a folder of both, or a list. OUT gets the same class
+    folders and lists, so that `lrcn train --data OUT --modality flow` works. What is finished is
+    not made again; what was changed, or is asked for with other settings, is. Training and
+    prediction also compute flow by themselves: storing it pays where it is used often.
+    With --show: draw the flow between two pictures, or in the middle of a video, into --out.
+
+    Args:
+        paths: DATA and OUT; with --show FRAME_A and FRAME_B, or VIDEO.
+        file_format: png, ffv1 (one lossless .mkv per video), or jpeg as the original code.
+        quality: Of jpeg, 1 to 100.
+        naming: nested keeps the folders of DATA; original is flow_images/VIDEO/, without them.
+        layout: Name of the data's layout; default: recognised.
+        fold: Official division of UCF101 or HMDB51, where DATA becomes a list.
+        videos_root: Where the listed files lie, when not beside the list.
+        show: Draw both frames, the flow in colours of the wheel, and the flow image.
+        at: With --show VIDEO: seconds; default: the middle.
+        out: With --show: the PNG to write.
+        overwrite: Replace the file named by --out.
+        as_json: Print one JSON document.
+        flow_options: How flow is found.
+        compute: Options of every command that computes.
+    """
+    if not paths:
+        raise UsageError("DATA is missing: give videos and the folder to make: lrcn flow DATA OUT")
+    config = flow_options.config()
+    compute.start()
+    if show:
+        return _show(paths, config, at=at, out=out, overwrite=overwrite, as_json=as_json)
+    if len(paths) != 2 or out is not None or at is not None:
+        raise UsageError(
+            f"OUT is missing or there is too much: lrcn flow takes DATA and OUT, not"
+            f" {len(paths)} paths (--out and --at belong to --show)"
+        )
+    from lrcn.data.flow_files import make_flow
+    from lrcn.data.flow_manifest import FlowStorage
+    from lrcn.data.flow_plan import plan_flow
+    from lrcn.engine import set_threads
+
+    data, target = paths
+    storage = FlowStorage(flow=config, format=file_format, quality=_checked(quality), naming=naming)
+    plan = plan_flow(data, target, storage, layout=layout, fold=fold, videos_root=videos_root)
+    threads = set_threads(compute.threads)  # one video each
+    with watcher("flow", quiet=compute.quiet) as watch:
+        summary = make_flow(plan, target, storage, threads=threads, watch=watch)
+    _report(summary, storage, target, as_json=as_json, quiet=compute.quiet)
+    return report_skipped(summary.skipped, quiet=compute.quiet)
+
+
+def _checked(quality: int) -> int:
+    if not 1 <= quality <= 100:
+        raise UsageError(f"--quality is {quality}; it takes 1 to 100")
+    return quality
+
+
+def _report(
+    summary: FlowSummary, storage: FlowStorage, out: Path, *, as_json: bool, quiet: bool
+) -> None:
+    """What was made, on stdout; what should be known about it, on stderr."""
+    repeated = summary.repeated
+    for record in repeated[:_SHOWN]:
+        say(f"note: {record.name}: {_repeats(record)}", quiet=quiet)
+    if len(repeated) > _SHOWN:
+        say(f"note: {len(repeated) - _SHOWN} more videos with repeated frames", quiet=quiet)
+    truncated = [r.name for r in (*summary.made, *summary.kept) if r.truncated]
+    if truncated:
+        say(f"note: {len(truncated)} damaged videos were used as far as they go", quiet=quiet)
+    if summary.remade:
+        say(f"note: {summary.remade} were made again: source or settings changed", quiet=quiet)
+    if summary.gone:
+        say(f"note: {summary.gone} flow videos stay of which DATA has no source", quiet=quiet)
+    images = sum(record.num_images for record in summary.made)
+    if as_json:
+        print_json(_document(summary, storage, out))
+        return
+    rate = images / max(summary.seconds, 1e-9)
+    print_line(
+        f"{out}: flow images of {len(summary.made)} videos ({images} images, {rate:.0f} a second,"
+        f" {storage.flow.method}); {len(summary.kept)} were there, {len(summary.skipped)} left out"
+    )
+
+
+def _document(summary: FlowSummary, storage: FlowStorage, out: Path) -> dict[str, Any]:
+    from lrcn.settings import to_dict
+
+    return {
+        "out": out,
+        "storage": to_dict(storage),
+        "num_made": len(summary.made),
+        "num_kept": len(summary.kept),
+        "num_remade": summary.remade,
+        "num_images": sum(record.num_images for record in (*summary.made, *summary.kept)),
+        "seconds": summary.seconds,
+        "repeated": [
+            {"name": r.name, "num_repeated": r.num_repeated, "every": r.every}
+            for r in summary.repeated
+        ],
+        "truncated": [r.name for r in (*summary.made, *summary.kept) if r.truncated],
+        "skipped": [{"path": s.path, "reason": s.reason} for s in summary.skipped],
+    }
+
+
+def _repeats(record: FlowRecord) -> str:
+    from lrcn.video.repeats import Repeats
+
+    return str(
+        Repeats(
+            num_frames=record.num_images + 1, num_repeated=record.num_repeated, every=record.every
+        )
+    )
+
+
+def _show(
+    paths: Sequence[Path],
+    config: FlowConfig,
+    *,
+    at: float | None,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Draw the flow between two frames."""
+    if len(paths) > 2:
+        raise UsageError(f"--show takes FRAME_A FRAME_B or VIDEO, not {len(paths)} paths")
+    if out is None or out.suffix.lower() != ".png":
+        raise UsageError("--out is missing: with --show name the .png to write")
+    refuse_existing_file(out, overwrite=overwrite)
+    import numpy as np
+
+    from lrcn.video.flow import FlowEstimator
+    from lrcn.video.flow_picture import flow_sheet
+    from lrcn.video.frames import write_picture
+
+    before, after, seconds = _two_frames(paths, at)
+    estimator = FlowEstimator(config)
+    found = estimator.flow(estimator.grey(before), estimator.grey(after))
+    draft = out.with_name(f".{out.stem}.draft.png")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(draft, flow_sheet(before, after, found, config))
+    draft.replace(out)
+    length = np.hypot(found[..., 0], found[..., 1])
+    mean_px, largest_px = float(length.mean()), float(length.max())
+    saturated = float((np.abs(found).max(axis=-1) * config.scale > 127).mean())
+    if as_json:
+        print_json(
+            {
+                "out": out,
+                "method": config.method,
+                "seconds": seconds,
+                "mean_px": mean_px,
+                "largest_px": largest_px,
+                "saturated": saturated,
+            }
+        )
+    else:
+        where = "" if seconds is None else f" at {seconds:.2f} seconds"
+        print_line(
+            f"{out}: motion{where} of {mean_px:.2f} pixels in the mean, at most {largest_px:.2f};"
+            f" {100 * saturated:.1f} % of it is beyond the range"
+        )
+    return 0
+
+
+def _two_frames(paths: Sequence[Path], at: float | None) -> tuple[Any, Any, float | None]:
+    """Two pictures of one size, or two adjacent frames of a video with the time of the second."""
+    from lrcn.errors import MediaError
+    from lrcn.video.frames import read_picture
+    from lrcn.video.source import open_video
+
+    if len(paths) == 2:
+        if at is not None:
+            raise UsageError("--at belongs to a video; two pictures have no time")
+        before, after = (read_picture(path) for path in paths)
+        if before.shape != after.shape:
+            raise MediaError(
+                f"{paths[1]}: is {after.shape[1]}x{after.shape[0]} pixels, {paths[0]}"
+                f" {before.shape[1]}x{before.shape[0]}; flow needs two frames of one size"
+            )
+        return before, after, None
+    with open_video(paths[0]) as video:
+        times = video.pts_seconds().tolist()
+        frames = video.frame_range()
+        if len(times) < 2:
+            raise MediaError(f"{paths[0]}: has a single frame, and motion needs two")
+        wanted = (times[0] + times[-1]) / 2 if at is None else at
+        place = min(range(1, len(times)), key=lambda i: abs(times[i] - wanted))
+        clip = video.read([frames[place - 1], frames[place]])
+    before, after = clip.frames_TCHW.permute(0, 2, 3, 1).numpy()
+    return before, after, times[place]
