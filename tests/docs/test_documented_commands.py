@@ -1,4 +1,4 @@
-"""Commands in README and docs: all of them parse, and the tutorial's are run."""
+"""Commands in README and docs: all of them parse, and those of two pages are run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.fakes import paper_frames
+from tests.fakes.caffe_nets import blobs_of
+from tests.fakes.caffemodel import write_caffemodel
+from tests.fakes.dataset import put_text, put_video
 
 from lrcn.cli.main import COMMANDS, GROUP_HELP, HELP, main
 from lrcn.cli.parser import UsageError, command_of, make_app, parse, take_settings
@@ -18,7 +22,9 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*
 RUN_MARK = "<!-- run by the tests -->\n"
 
 _BLOCK = re.compile(rf"({re.escape(RUN_MARK)})?```(\w*)\n(.*?)```", re.DOTALL)
-_INLINE = re.compile(r"`(lrcn (?:train|evaluate|predict|report|compare|data|recipes) [^`]*)`")
+_INLINE = re.compile(
+    r"`(lrcn (?:train|evaluate|predict|report|compare|data|recipes|import-caffe) [^`]*)`"
+)
 
 
 def _commands(text: str) -> list[str]:
@@ -100,3 +106,34 @@ def test_the_tutorial_works(
 
     assert (tmp_path / "runs" / "first" / "report.html").is_file()
     assert list((tmp_path / "runs" / "first" / "results").glob("*.json"))
+
+
+@pytest.mark.slow
+def test_the_guide_from_caffe_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its commands as they stand, but for nets of 99 pixels in place of 227."""
+    text = (ROOT / "docs" / "guides" / "coming-from-caffe.md").read_text(encoding="utf-8")
+    bodies = [body for mark, _, body in _BLOCK.findall(text) if mark]
+    assert len(bodies) >= 3
+    monkeypatch.chdir(tmp_path)
+    paper_frames.build(tmp_path)
+    paper_frames.add_flow(tmp_path)
+    put_video(tmp_path / "clip.avi")
+    names = ["Archery", *(f"Class{k}" for k in range(1, 36)), "HandstandPushups"]
+    names += [*(f"Class{k}" for k in range(37, 100)), "Aerobics"]
+    put_text(tmp_path / "classInd.txt", "".join(f"{k} {n}\n" for k, n in enumerate(names, 1)))
+    for net, name in (
+        ("lrcn_fc6", "RGB_lstm_model_iter_30000"),
+        ("hybrid", "single_frame_all_layers_hyb_flow_iter_50000"),
+    ):
+        blobs = blobs_of(net, px=99, classes=101, hidden=256)
+        write_caffemodel(tmp_path / f"{name}.caffemodel", blobs, "V1")
+
+    for command in (line for body in bodies for line in body.splitlines()):
+        tokens = shlex.split(command)[1:]
+        code = main([*tokens, "--input-px", "99"] if tokens[0] == "import-caffe" else tokens)
+
+        assert code == 0, f"{command}\n{capsys.readouterr().err}"
+
+    assert (tmp_path / "runs" / "finetuned" / "best" / "model.safetensors").is_file()

@@ -25,3 +25,12 @@ def build(root: Path) -> FakeDataset:
         listed=root / "frames" / names[1],
         splits=frozenset({"train", "test"}),
     )
+
+
+def add_flow(root: Path) -> Path:
+    """Flow images beside the frames of the fake: from 0002 on, one fewer."""
+    for number, folder in enumerate(sorted((root / "frames").iterdir())):
+        flow = root / "flow_images" / folder.name
+        put_frames(flow, number, pattern=f"flow_image_{folder.name}.{{:04d}}.jpg")
+        (flow / f"flow_image_{folder.name}.0001.jpg").unlink()
+    return root / "flow_images"

@@ -19,15 +19,6 @@ from lrcn.video.source import open_video
 HANDSTAND = "v_HandStandPushups_g09_c01"
 
 
-def add_flow(root: Path) -> Path:
-    """Flow images beside the frames of the fake: from 0002 on, one fewer."""
-    for number, folder in enumerate(sorted((root / "frames").iterdir())):
-        flow = root / "flow_images" / folder.name
-        put_frames(flow, number, pattern=f"flow_image_{folder.name}.{{:04d}}.jpg")
-        (flow / f"flow_image_{folder.name}.0001.jpg").unlink()
-    return root / "flow_images"
-
-
 def add_features(root: Path) -> None:
     """Two files, as after 50,000 frames; a dataset per video name."""
     import h5py
@@ -67,7 +58,7 @@ def test_frames_begin_with_number_1_and_all_are_seen(tmp_path: Path) -> None:
 
 def test_flow_images_begin_with_number_2(tmp_path: Path) -> None:
     fake = paper_frames.build(tmp_path)
-    flow = add_flow(tmp_path)
+    flow = paper_frames.add_flow(tmp_path)
 
     assert all("frames" in item.path for item in read_dataset(fake.data).items)
     video_list = read_dataset(fake.data, videos_root=flow)
@@ -80,7 +71,7 @@ def test_flow_images_begin_with_number_2(tmp_path: Path) -> None:
 
 def test_flow_images_alone_need_no_option(tmp_path: Path) -> None:
     fake = paper_frames.build(tmp_path)
-    add_flow(tmp_path)
+    paper_frames.add_flow(tmp_path)
     shutil.rmtree(tmp_path / "frames")
 
     assert all("flow_images" in item.path for item in read_dataset(fake.data).items)
@@ -157,7 +148,7 @@ def test_single_frame_lists_mean_the_videos(tmp_path: Path) -> None:
 
 def test_single_frame_lists_of_flow(tmp_path: Path) -> None:
     fake = paper_images.build(tmp_path)
-    add_flow(tmp_path)
+    paper_frames.add_flow(tmp_path)
     line = f"{HANDSTAND}/flow_image_{HANDSTAND}.0002.jpg 36\n"
     other = "v_Archery_g01_c01/flow_image_v_Archery_g01_c01.0002.jpg 0\n"
     flow_list = put_text(tmp_path / "ucf101_singleFrame_flow_train_split1.txt", line + other)
