@@ -138,7 +138,7 @@ class VideoResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Highlight:
-    """A video on which the model was most sure, with its probabilities frame by frame."""
+    """A video most often right, or most wrong, with its probabilities frame by frame."""
 
     key: str
     kind: Literal["right", "wrong"]
@@ -146,7 +146,9 @@ class Highlight:
     class_names: tuple[str, ...]
     """The classes that are followed: the predicted one, the true ones, runners-up."""
     probs: tuple[tuple[float, ...], ...]
-    """One row per followed class, one value per frame."""
+    """One row per followed class, one value per frame; of long videos at even steps."""
+    share_right: float | None = None
+    """Of the video's frames: how many have a true class as their most probable one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Single videos: the surest clips with their frames, and long videos with what happens when."""
+"""Single videos: clips right and wrong with their frames; long videos with what happens when."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _BAND_COLORS = (
 
 
 def clips(results: Results) -> str:
-    """The surest right and the surest wrong videos, with frames and probabilities over time."""
+    """The videos most often right and most wrong, with frames and probabilities over time."""
     videos = {video.key: video for video in results.videos}
     parts = []
-    for kind, title in (("wrong", "Sure, and wrong"), ("right", "Sure, and right")):
+    for kind, title in (("wrong", "Most wrong"), ("right", "Most often right")):
         cards = [
             _clip_card(highlight, videos[highlight.key], f"{kind}{i}")
             for i, highlight in enumerate(h for h in results.highlights if h.kind == kind)
@@ -31,6 +31,12 @@ def clips(results: Results) -> str:
             parts.append(f'<h3>{title}</h3>\n<div class="clips">\n{"".join(cards)}\n</div>')
     if parts and not any(h.kind == "wrong" for h in results.highlights):
         parts.insert(0, paragraph("No video was wrong."))
+    if parts:
+        lead = (
+            "Ranked by how many of a video's frames are right, then by how sure the answer is."
+            " The curves are the probabilities frame by frame."
+        )
+        parts.insert(0, paragraph(lead, "note"))
     return section("clips", "Clips", *parts)
 
 
@@ -45,6 +51,8 @@ def _clip_card(highlight: Highlight, video: VideoResult, key: str) -> str:
     mark, word = ("✓", "right") if video.correct else ("✗", "wrong")
     truth = "" if video.correct else f", truth <b>{text(video.class_name)}</b>"
     note = " (truncated file)" if video.truncated else ""
+    if highlight.share_right is not None:
+        note = f"; {percent(highlight.share_right)} of the frames right{note}"
     return (
         f'<article class="clip">{frames}<div>'
         f'<span class="verdict {word}">{mark} {word}:</span> said'

@@ -297,3 +297,13 @@ def test_nothing_to_report_and_nowhere_to_write_are_refused(tmp_path: Path) -> N
         build_report(
             a_run(brief(fake_results(per_class=1, num_frames=2))), tmp_path / "file" / "a.html"
         )
+
+
+@pytest.mark.slow
+def test_a_report_of_five_hundred_long_videos_stays_small(tmp_path: Path) -> None:
+    names = [f"class_number_{i:03d}" for i in range(101)]
+    results = fake_results(per_class=5, class_names=names, num_frames=3000, sources=True)
+    assert len(results.videos) == 505
+    results.save(tmp_path)
+
+    assert build_report(tmp_path).stat().st_size < 2_000_000
