@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
 from lrcn.caffe.blobs import convolution, first_convolution
@@ -114,11 +115,12 @@ def _fill(
             if channels == "bgr" and transform is first_convolution:
                 transform = convolution
             arrays = transform([blob.array() for blob in file.layers[layer]])
-            arrays = {part: array.copy() for part, array in arrays.items()}
+            arrays = {part: np.ascontiguousarray(array) for part, array in arrays.items()}
             check_finite(arrays, layer, file)
             module = model.get_submodule(row.module)
             for part, array in arrays.items():
                 module.get_parameter(part).copy_(torch.from_numpy(array))
+            del arrays
     return model
 
 
