@@ -124,7 +124,7 @@ def make_long_video(
     config: MotionConfig,
     *,
     actions: Sequence[str] | None = None,
-    frames_per_action: int = 64,
+    frames_per_action: int = 96,
     seed: int = 0,
 ) -> LongVideo:
     """One video of several actions, each in a scene of its own, and the list of its truth.

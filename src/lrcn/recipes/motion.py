@@ -9,7 +9,7 @@ from lrcn.models.activity import ActivityConfig
 from lrcn.train.config import DatasetConfig, Experiment, TrainConfig
 from lrcn.video.sampling import SamplingConfig
 
-EPOCHS, JOIN_AFTER = 7, 4
+EPOCHS, JOIN_AFTER = 8, 4
 
 
 def lrcn() -> Experiment:
