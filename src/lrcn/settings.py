@@ -229,7 +229,10 @@ _BAD = object()
 def _convert(kind: Any, value: Any, full: str, problems: list[str]) -> Any:
     """The value as `kind`, or a problem that says what is allowed."""
     parsed = _read_text(value) if isinstance(value, _Text) else value
-    for candidate in (parsed, str(value)) if isinstance(value, _Text) else (parsed,):
+    candidates = [parsed, str(value)] if isinstance(value, _Text) else [parsed]
+    if isinstance(value, _Text) and value == "none":
+        candidates.append(None)  # as help and messages write it; YAML's own word is null
+    for candidate in candidates:
         result = _coerce(kind, candidate)
         if result is not _BAD:
             return result

@@ -11,6 +11,7 @@ from PIL import Image
 from tests.fakes.flow import sliding_frames
 from tests.fakes.worlds import write_pixel_world
 
+from lrcn.checkpoint import load_model, weights_hash
 from lrcn.cli.main import main
 from lrcn.video.frames import write_picture
 
@@ -101,3 +102,139 @@ def test_wrong_usage_is_one_line(
     shown = capsys.readouterr()
     assert shown.err.count("\n") == 1
     assert message in shown.err
+
+
+SMALL = (
+    "--backbone small --model.input-px 32 --model.hidden-size 8 --model.kind single_frame"
+    " --batch-size 4 --clip-length 8 --threads 1 --quiet"
+    " --precision float32"
+)
+
+
+def _train(data: Path, run: Path, *options: str, epochs: int = 2, unfreeze_at: str = "0") -> int:
+    options = (*options, "--epochs", str(epochs), "--train.unfreeze-at", unfreeze_at)
+    return main(["train", "--data", str(data), "--out", str(run), *SMALL.split(), *options])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, clips: Path) -> Path:
+    """A run of two joint epochs on computed flow. Tests read it only."""
+    run = tmp_path_factory.mktemp("runs") / "flow"
+    assert _train(clips, run, "--modality", "flow") == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory, clips: Path) -> Path:
+    """The flow images of the clips, without loss."""
+    out = tmp_path_factory.mktemp("stored") / "flow"
+    assert main(["flow", str(clips), str(out), "--format", "ffv1", "--quiet"]) == 0
+    return out
+
+
+def test_the_model_folder_says_what_the_model_sees(trained: Path) -> None:
+    own = load_model(trained).model.preprocessing
+
+    assert own is not None
+    assert (own.modality, own.flow.method, own.pixel_mean) == ("flow", "dis_medium", (128.0,) * 3)
+    config = json.loads((trained / "best" / "config.json").read_text("utf-8"))
+    assert config["preprocessing"]["modality"] == "flow"
+
+
+def test_stored_and_computed_flow_train_the_same_model(
+    trained: Path, stored: Path, tmp_path: Path
+) -> None:
+    assert _train(stored, tmp_path / "run", "--modality", "flow") == 0
+
+    models = [load_model(run / "last").model for run in (trained, tmp_path / "run")]
+    assert weights_hash(models[0]) == weights_hash(models[1])
+
+
+@pytest.mark.parametrize("crops", ["1", "10"])
+def test_stored_and_computed_flow_are_measured_and_predicted_alike(
+    trained: Path, stored: Path, clips: Path, crops: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for data in (clips, stored):
+        options = ["--split", "all", "--allow-leaks", "--crops", crops, "--json", "--quiet"]
+        assert main(["evaluate", str(trained), "--data", str(data), *options]) == 0
+        results = json.loads(capsys.readouterr().out)
+        assert main(["predict", str(trained), str(data), "--crops", crops, "--json"]) == 0
+        predictions = json.loads(capsys.readouterr().out)
+        probs = [p["prob"] for p in predictions]
+        found.append((results["accuracy_top1"], [v["probs"] for v in results["videos"]], probs))
+
+    assert found[0] == found[1]
+
+
+def test_a_frozen_net_on_flow_features(clips: Path, stored: Path, tmp_path: Path) -> None:
+    hashes = set()
+    assert _train(clips, tmp_path / "a", "--modality", "flow") == 0
+    for name, data in (("b", stored), ("c", clips)):
+        start = ["--modality", "flow", "--init", str(tmp_path / "a")]
+        assert _train(data, tmp_path / name, *start, unfreeze_at="none") == 0
+        hashes.add(weights_hash(load_model(tmp_path / name / "last").model))
+
+    assert len(hashes) == 1
+
+
+def test_a_flow_net_starts_from_an_rgb_net_and_brings_its_modality_along(
+    clips: Path, tmp_path: Path
+) -> None:
+    assert _train(clips, tmp_path / "rgb") == 0
+    start = ["--init", str(tmp_path / "rgb"), "--train.lr", "1e-12"]
+    assert _train(clips, tmp_path / "flow", "--modality", "flow", *start, epochs=1) == 0
+    assert _train(clips, tmp_path / "again", "--init", str(tmp_path / "flow")) == 0
+
+    rgb, flow, again = (
+        load_model(tmp_path / name / "last").model for name in ("rgb", "flow", "again")
+    )
+    for name in ("convs.0.0.weight", "spots.weight"):
+        before = dict(rgb.backbone.named_parameters())[name]
+        after = dict(flow.backbone.named_parameters())[name]
+        assert (before - after).abs().max() < 1e-6
+    assert rgb.preprocessing.modality == "rgb"
+    assert flow.preprocessing.pixel_mean == (128.0,) * 3
+    assert again.preprocessing == flow.preprocessing
+
+
+def test_what_does_not_fit_is_refused(
+    trained: Path, stored: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _train(stored, tmp_path / "1") == 2
+    assert "--modality flow" in capsys.readouterr().err
+    assert _train(stored, tmp_path / "1", "--modality", "flow", "--flow", "computed") == 2
+    assert "already" in capsys.readouterr().err
+    assert _train(clips, tmp_path / "1", "--flow", "stored") == 2
+    assert "dataset.modality flow" in capsys.readouterr().err
+    jitter = ["--modality", "flow", "--dataset.transform.hue", "0.1"]
+    assert _train(clips, tmp_path / "1", *jitter) == 2
+    assert "hue" in capsys.readouterr().err
+    assert _train(stored, tmp_path / "1", "--modality", "flow", "--dataset.flow.scale", "8") == 2
+    assert "scale 16.0 where" in capsys.readouterr().err
+    assert not (tmp_path / "1").exists()
+    other = tmp_path / "other"
+    assert main(["flow", str(clips), str(other), "--scale", "8", "--quiet"]) == 0
+    everything = ["--split", "all", "--allow-leaks"]
+    assert main(["evaluate", str(trained), "--data", str(other), *everything]) == 2
+    assert "scale 8.0 where the model has 16.0" in capsys.readouterr().err
+    assert main(["predict", str(trained), str(other)]) == 1
+    assert "scale 8.0" in capsys.readouterr().err
+
+
+def test_settings_of_stored_flow_go_into_the_model(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "flow"
+    settings = ["--scale", "20", "--method", "dis_fast", "--format", "jpeg", "--quality", "90"]
+    assert main(["flow", str(clips), str(out), *settings, "--quiet"]) == 0
+
+    assert _train(out, tmp_path / "run", "--modality", "flow") == 0
+
+    own = load_model(tmp_path / "run").model.preprocessing
+    assert own is not None
+    assert (own.flow.scale, own.flow.method) == (20.0, "dis_fast")
+    text = (tmp_path / "run" / "experiment.yaml").read_text("utf-8")
+    assert "method: dis_fast" in text
+    capsys.readouterr()
+    assert main(["train", "--out", str(tmp_path / "run"), "--resume", "--quiet"]) == 0

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lrcn.train.config import DatasetConfig
 
 Missing = Literal["error", "skip"]
+FlowChoice = Literal["auto", "computed", "stored"]
 
 _HEADLINES = 12
 """Metrics shown to people; the JSON has all."""
@@ -53,6 +54,7 @@ def evaluate(
     sample_fps: float | None = None,
     calibrate: bool = False,
     val_data: Path | None = None,
+    flow: FlowChoice | None = None,
     no_cache: bool = False,
     as_json: Annotated[bool, option("--json")] = False,
     out: Path | None = None,
@@ -83,6 +85,7 @@ def evaluate(
         sample_fps: Thin videos to this rate, by time.
         calibrate: First fit a temperature (and thresholds) on validation data, kept in the model.
         val_data: What --calibrate fits on; default: the run's validation part, or DATA's.
+        flow: Models of flow: compute it from the videos, or DATA are stored flow images.
         no_cache: Neither use nor fill the cache of features.
         as_json: Print one JSON document.
         out: Also write the results to this file.
@@ -110,7 +113,8 @@ def evaluate(
         segment_options=segment_options,
     )
     source = _Source(data, run, layout, fold, videos_root, missing)
-    videos = source.read()
+    source_of_flow = flow or (source.own.flow_source if source.own else "auto")
+    videos = _seen_as(source.read(), saved, source_of_flow)
     chosen, choice = choose_part(videos, run, split=split, allow_leaks=allow_leaks)
     saved.model.to(device)
     work: dict[str, Any] = {
@@ -121,6 +125,7 @@ def evaluate(
     }
     if calibrate:
         val = _validation_part(videos, run, val_data)
+        val = _seen_as(val, saved, source_of_flow)
         with watcher("calibrating", quiet=compute.quiet) as watch:
             saved = _calibrate(saved, folder, val, settings, {**work, "watch": watch})
         choice = _after_fitting(choice, chosen, val)
@@ -206,6 +211,23 @@ class _Source:
             group_pattern=own.group_pattern if own else None,
             min_classes=1,
         )
+
+
+def _seen_as(videos: VideoList, saved: SavedModel, source: FlowChoice) -> VideoList:
+    """The videos as what the model sees, pictures or flow images.
+
+    Raises:
+        DataError: they do not fit the model.
+    """
+    from lrcn.data.modality import settle_modality
+
+    own = saved.model.preprocessing
+    if saved.model.backbone is None or own is None:
+        return videos
+    settled = settle_modality(
+        videos, modality=own.modality, source=source, flow=own.flow, adopt=False
+    )
+    return replace(settled.videos, notes=(*settled.videos.notes, *settled.notes))
 
 
 def _protocol(saved: SavedModel, **given: Any) -> ProtocolConfig:

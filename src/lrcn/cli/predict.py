@@ -40,6 +40,7 @@ def predict(
     overwrite: bool = False,
     num_crops: Annotated[Literal[1, 10], option("--crops", "--num-crops")] = 1,
     whole_video: bool = False,
+    flow: Literal["auto", "computed", "stored"] = "auto",
     as_json: Annotated[bool, option("--json")] = False,
     as_csv: Annotated[bool, option("--csv")] = False,
     segment_options: SegmentOptions = DEFAULT_SEGMENTS,
@@ -61,6 +62,7 @@ def predict(
         overwrite: Replace what --annotate names.
         num_crops: 1 = centre; 10 = corners and centre, each mirrored too.
         whole_video: Carry the state through the whole video instead of starting anew per clip.
+        flow: Models of flow: compute it from the videos, or the inputs are stored flow images.
         as_json: Print one JSON document: a list with an entry per video.
         as_csv: Print CSV, a line per video (with --frame-probs per frame).
         segment_options: How segments are found.
@@ -89,6 +91,7 @@ def predict(
         num_crops=num_crops,
         whole_video=whole_video,
         decode_threads=2,
+        flow_source=flow,
     )
     found: list[Prediction] = []
     with watcher("predicting", quiet=compute.quiet) as watch:

@@ -28,6 +28,8 @@ def train(
     config: Path | None = None,
     init: Path | None = None,
     finetune: bool = False,
+    modality: Literal["rgb", "flow"] | None = None,
+    flow: Literal["auto", "computed", "stored"] | None = None,
     backbone: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -62,6 +64,9 @@ def train(
         config: YAML file with any part of the settings; RUN/experiment.yaml repeats a run.
         init: Model or run folder to start from, also with other classes.
         finetune: After the frozen stage go on end to end through the CNN.
+        modality: What the network sees: rgb, the frames; flow, the motion between them.
+        flow: For modality flow: computed from the videos, or stored as images; default:
+            recognised.
         backbone: Name of the CNN, for example efficientnet_lite0, small, timm/resnet18.
         epochs: Passes over the training videos (with --finetune: of the frozen stage).
         batch_size: Clips per update.
@@ -93,6 +98,8 @@ def train(
         "dataset.group_pattern": group_pattern,
         "dataset.missing": missing,
         "dataset.allow_leaks": allow_leaks or None,
+        "dataset.modality": modality,
+        "dataset.flow_source": flow,
         "dataset.sampling.clip_length": clip_length,
         "model.backbone": backbone,
         "train.epochs": epochs,
@@ -175,6 +182,9 @@ def _base(
 
     start = load_model(init)
     dataset = replace(base.dataset, sampling=start.sampling)
+    own = start.model.preprocessing
+    if own is not None and own.modality == "flow":
+        dataset = replace(dataset, modality=own.modality, flow=own.flow)
     return replace(base, model=start.model.config, dataset=dataset)
 
 
@@ -221,11 +231,11 @@ def _show(summary: TrainSummary, *, as_json: bool) -> None:
     run = summary.run_dir
     print_line(f"run                 {run}")
     print_line(f"trained             {summary.epochs} epochs, {summary.steps} steps")
+    of = f"   ({summary.num_val} videos, {summary.split}; epoch {summary.best_epoch})"
     if summary.val_accuracy_top1 is not None:
-        print_line(
-            f"val_accuracy_top1   {summary.val_accuracy_top1:.4f}"
-            f"   ({summary.num_val} videos, {summary.split}; epoch {summary.best_epoch})"
-        )
+        print_line(f"val_accuracy_top1   {summary.val_accuracy_top1:.4f}{of}")
+    if summary.val_mean_average_precision is not None:
+        print_line(f"val_mAP             {summary.val_mean_average_precision:.4f}{of}")
     print_line(
         f"next                lrcn evaluate {run}; lrcn report {run}; lrcn predict {run} VIDEO"
     )

@@ -270,8 +270,10 @@ class FrameCache(_Cache):
 
 
 def _described(preprocessing: Preprocessing, *, stored_flow: bool) -> dict[str, Any]:
-    """What determines the pixels. Of pictures as before there was flow: their names stay."""
+    """What determines the pixels; settings at their first and usual value stand for nothing."""
     described = dataclasses.asdict(preprocessing)
+    if preprocessing.channel_order == "rgb":
+        del described["channel_order"]
     if preprocessing.modality == "rgb":
         del described["modality"], described["flow"]
     else:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lrcn.data.transforms import TransformConfig
+from lrcn.data.modality import FlowSource
+from lrcn.data.transform_config import TransformConfig, refuse_colours
 from lrcn.errors import ConfigError
 from lrcn.models.activity import ActivityConfig
+from lrcn.structures import FlowConfig, Modality, Quirk
 from lrcn.tasks.activity import TaskConfig
 from lrcn.video.sampling import SamplingConfig
 
@@ -21,6 +23,12 @@ class DatasetConfig:
     """Folder or list file with the labelled videos."""
     layout: str | None = None
     """Name of the layout; none = recognised from what is there."""
+    modality: Modality = "rgb"
+    """What the network sees: rgb, the frames; or flow, the motion between them as images."""
+    flow_source: FlowSource = "auto"
+    """For modality flow: computed from the videos, or stored as images; auto = recognised."""
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    """For modality flow: how flow is found and written; stored images bring their own."""
     fold: int | None = None
     """Which official division (UCF101, HMDB51: 1, 2 or 3)."""
     val_data: str | None = None
@@ -42,6 +50,10 @@ class DatasetConfig:
     cache: Literal["auto", "features", "frames", "none"] = "auto"
     """What is kept between epochs: auto = features while the CNN is frozen, else frames of up
     to 128 px; none decodes anew each epoch."""
+    original_quirks: tuple[Quirk, ...] = ()
+    """Faults of the original code to reproduce, to compare against old numbers; kept in the model,
+    so that it is measured alike. Those of training act where clips are decoded, not on cached
+    features."""
     balanced: bool = False
     """Draw every class equally often."""
     join_probability: float = 0.0
@@ -185,6 +197,20 @@ class Experiment:
         if self.model.backbone == "none" and self.train.unfreeze_at is not None:
             problems.append(
                 "train.unfreeze_at needs a CNN, but model.backbone is 'none' (feature files)"
+            )
+        if self.dataset.modality == "flow":
+            if self.model.backbone == "none":
+                problems.append(
+                    "dataset.modality flow needs a CNN, but model.backbone is 'none' (feature"
+                    " files): features of flow are features like others, so leave it out"
+                )
+            try:
+                refuse_colours(self.dataset.transform)
+            except ConfigError as error:
+                problems.append(str(error))
+        elif self.dataset.flow_source != "auto":
+            problems.append(
+                f"dataset.flow_source {self.dataset.flow_source} belongs to dataset.modality flow"
             )
         if self.dataset.transform.mixup_alpha > 0 and self.dataset.join_probability > 0:
             problems.append(

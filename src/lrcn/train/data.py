@@ -7,11 +7,12 @@ from pathlib import Path
 
 from lrcn.data.datasets import check_readable, read_dataset, with_items
 from lrcn.data.leaks import refuse_leaks
+from lrcn.data.modality import settle_modality
 from lrcn.data.split import divide
 from lrcn.data.split_file import load_division, save_division
 from lrcn.engine import Processes
 from lrcn.errors import ConfigError, DataError
-from lrcn.structures import SkippedFile, VideoList
+from lrcn.structures import FlowConfig, SkippedFile, VideoList
 from lrcn.train.config import DatasetConfig, Experiment
 from lrcn.train.run import SPLIT_NAME
 
@@ -25,6 +26,8 @@ class TrainingData:
     how: str
     warnings: tuple[str, ...]
     skipped: tuple[SkippedFile, ...]
+    flow: FlowConfig
+    """For modality flow: how the flow images are, or will be, made."""
 
 
 def list_videos(settings: DatasetConfig) -> VideoList:
@@ -58,13 +61,21 @@ def prepare_data(
             "no data to train on: give --data DATA, a folder of labelled clips or a list file"
         )
     listed = check_readable(list_videos(settings), missing=settings.missing)
+    settled = settle_modality(
+        listed,
+        modality=settings.modality,
+        source=settings.flow_source,
+        flow=settings.flow,
+        adopt=True,
+    )
+    listed = settled.videos
     val_fraction = 0.0 if settings.val_data else settings.val_fraction
     split_path = run_dir / SPLIT_NAME
     if resume and split_path.exists():
         division = load_division(split_path, listed)
     else:
         division = divide(listed, val_fraction=val_fraction, seed=experiment.train.seed)
-    val = _val_data(settings, listed) if settings.val_data else division.val
+    val = _val_data(settings, listed, settled.flow) if settings.val_data else division.val
     warnings = [*listed.notes, *division.warnings]
     parts = {"train": division.train, "val": val, "test": division.test}
     leaks = refuse_leaks(
@@ -85,10 +96,11 @@ def prepare_data(
         how=division.val_how or division.how,
         warnings=tuple(dict.fromkeys(warnings)),
         skipped=tuple(dict.fromkeys((*listed.skipped, *(val.skipped if val is not None else ())))),
+        flow=settled.flow,
     )
 
 
-def _val_data(settings: DatasetConfig, listed: VideoList) -> VideoList:
+def _val_data(settings: DatasetConfig, listed: VideoList, flow: FlowConfig) -> VideoList:
     """The validation videos of their own place; labels must be those of the training data."""
     assert settings.val_data is not None
     found = read_dataset(settings.val_data, missing=settings.missing, min_classes=1)
@@ -99,7 +111,9 @@ def _val_data(settings: DatasetConfig, listed: VideoList) -> VideoList:
             f"{settings.val_data} has classes that {settings.data} has not: {', '.join(unknown)}."
             " Validation data takes the classes of the training data"
         )
-    return found
+    return settle_modality(
+        found, modality=settings.modality, source=settings.flow_source, flow=flow, adopt=False
+    ).videos
 
 
 def _subset(videos: VideoList, most: int) -> VideoList:

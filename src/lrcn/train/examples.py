@@ -148,6 +148,11 @@ class Examples:
         assert model.preprocessing is not None
         small = model.preprocessing.input_px <= _FRAME_CACHE_PX
         keep = settings.cache == "frames" or (settings.cache == "auto" and small)
+        if settings.modality == "flow" and not keep and not self.train.items[0].holds_flow:
+            self.log.say(
+                "flow is computed anew for every clip of every epoch; to do it once, store it"
+                " (`lrcn flow DATA OUT`) or give --dataset.cache frames"
+            )
         return ClipDataset(
             self.train,
             sampling=settings.sampling,

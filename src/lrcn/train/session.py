@@ -8,7 +8,9 @@ from pathlib import Path
 
 import torch
 
+from lrcn.caffe.nets import ILSVRC_MEAN, LRCN_RGB_MEAN
 from lrcn.checkpoint import ModelCard, SavedModel, load_model
+from lrcn.data.modality import flow_preprocessing
 from lrcn.engine import (
     Processes,
     choose_device,
@@ -19,7 +21,7 @@ from lrcn.engine import (
 from lrcn.errors import ModelError
 from lrcn.models.activity import NO_BACKBONE, ActivityModel, create_model
 from lrcn.nn.backbones import starts_random
-from lrcn.structures import SkippedFile, VideoList
+from lrcn.structures import Quirk, SkippedFile, VideoList
 from lrcn.tasks.activity import ActivityTask, balanced_class_weights
 from lrcn.train.config import Experiment
 from lrcn.train.data import TrainingData, prepare_data
@@ -48,6 +50,8 @@ class TrainSummary:
     """Spent in the loop, over all sittings."""
     best_epoch: int | None
     val_accuracy_top1: float | None
+    val_mean_average_precision: float | None
+    """In place of the accuracy where videos have several labels."""
     val_loss: float | None
     num_train: int
     num_val: int
@@ -95,6 +99,7 @@ def train(
     processes.barrier()
     try:
         data = prepare_data(experiment, run_dir, processes, resume=resume)
+        experiment = replace(experiment, dataset=replace(experiment.dataset, flow=data.flow))
         saved = build_model(experiment, data, run_dir, resume=resume)
         if processes.is_main and not resume:
             save_experiment(run_dir, experiment)
@@ -121,7 +126,8 @@ def train(
         steps=progress.step,
         seconds=progress.seconds,
         best_epoch=progress.best_epoch,
-        val_accuracy_top1=progress.best_score,
+        val_accuracy_top1=None if saved.model.multi_label else progress.best_score,
+        val_mean_average_precision=progress.best_score if saved.model.multi_label else None,
         val_loss=progress.best_loss,
         num_train=len(data.train),
         num_val=0 if data.val is None else len(data.val),
@@ -168,9 +174,13 @@ def build_model(
     if start is not None and start.backbone is not None:
         config = replace(config, weights="random")
     model = create_model(config, class_names, multi_label=multi_label, seed=experiment.train.seed)
+    if experiment.dataset.modality == "flow" and model.backbone is not None:
+        own = flow_preprocessing(model.backbone.preprocessing, data.flow)
+        model.backbone.preprocessing = model.preprocessing = own
     if start is not None:
         _start_from(model, start, str(experiment.init))
         _take_normalisation(model, start)
+    _reproduce_quirks(model, experiment.dataset.original_quirks)
     model.config = experiment.model if config.backbone != NO_BACKBONE else config
     return SavedModel(model, sampling, card)
 
@@ -219,6 +229,18 @@ def _take_normalisation(model: ActivityModel, start: ActivityModel) -> None:
     own = replace(own, channel_order=theirs.channel_order)
     if own.modality == theirs.modality:
         own = replace(own, pixel_mean=theirs.pixel_mean, pixel_std=theirs.pixel_std)
+    model.backbone.preprocessing = model.preprocessing = own
+
+
+def _reproduce_quirks(model: ActivityModel, quirks: tuple[Quirk, ...]) -> None:
+    """Write into the model which faults of the original code it is trained and measured with."""
+    own = model.preprocessing
+    if not quirks or model.backbone is None or own is None:
+        return
+    own = replace(own, original_quirks=quirks)
+    # Paper: only the layer that reads clips has the typing error, those of single frames do not.
+    if own.has_quirk("red_mean") and model.config.kind == "lrcn" and own.pixel_mean == ILSVRC_MEAN:
+        own = replace(own, pixel_mean=LRCN_RGB_MEAN)
     model.backbone.preprocessing = model.preprocessing = own
 
 

@@ -11,7 +11,7 @@ import torch
 from tests.fakes.flow import as_rgb, slide, texture, warped, zoom
 
 from lrcn.errors import ConfigError
-from lrcn.settings import from_dict
+from lrcn.settings import from_dict, override
 from lrcn.structures import FlowConfig
 from lrcn.video.flow import (
     FlowEstimator,
@@ -262,3 +262,8 @@ def test_importing_the_package_does_not_import_opencv():
     code = "import sys, lrcn.video.flow_video, lrcn.data.transforms; sys.exit('cv2' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("text", "expected"), [("none", None), ("null", None), ("120", 120)])
+def test_no_limit_can_be_typed(text, expected):
+    assert override(FlowConfig(), {"short_px": text}).short_px == expected
