@@ -207,6 +207,26 @@ class FlowConfig:
         return min(255, int(2 * self.centre))
 
 
+Quirk = Literal[
+    "all",
+    "crop_only_mirrored",
+    "skip_first_frame",
+    "red_mean",
+    "flow_not_inverted",
+    "unsorted_frames",
+    "last_clip_twice",
+]
+"""Faults of the original code that can be reproduced, to compare against old numbers::
+
+    crop_only_mirrored  training: clips that are not mirrored are squashed whole, never cropped
+    skip_first_frame    training: the first frame is never drawn (of flow images the last one)
+    red_mean            LRCN on pictures: 128.68 is subtracted from red in place of 123.68
+    flow_not_inverted   mirrored flow images keep the sign of x
+    unsorted_frames     evaluation: a folder's images in the order in which the disk lists them
+    last_clip_twice     evaluation: the clip at the end of a video counts twice
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
     """From frames of any size to what a backbone expects; stored in every model folder."""
@@ -233,6 +253,8 @@ class Preprocessing:
     """What the backbone sees: frames, or flow images made of them."""
     flow: FlowConfig = field(default_factory=FlowConfig)
     """For modality "flow": how the flow images are made."""
+    original_quirks: tuple[Quirk, ...] = ()
+    """Faults of the original code to reproduce (paper.md 2.4, 2.7); none by default."""
 
     def __post_init__(self) -> None:
         _check(self.input_px > 0, f"input_px must be positive, not {self.input_px}")
@@ -242,6 +264,10 @@ class Preprocessing:
                 self.resize_px >= self.input_px,
                 f"resize_px ({self.resize_px}) must be at least input_px ({self.input_px})",
             )
+
+    def has_quirk(self, quirk: Quirk) -> bool:
+        """Whether that fault of the original code is reproduced."""
+        return quirk in self.original_quirks or "all" in self.original_quirks
 
 
 @dataclass(frozen=True, kw_only=True)

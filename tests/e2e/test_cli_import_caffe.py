@@ -104,3 +104,20 @@ def test_a_pickle_is_refused_with_advice(
     assert code == 2
     assert "never opened. Give classInd.txt" in shown.err
     assert not (tmp_path / "m").exists()
+
+
+def test_faults_of_the_original_are_asked_for_by_name(
+    tmp_path: Path, caffemodel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["import-caffe", caffemodel, "--out", tmp_path / "m", "--input-px", PX]
+    shown = run(
+        capsys, *arguments, "--original-quirks", "last_clip_twice,unsorted_frames", "--json"
+    )
+    wanted = ("last_clip_twice", "unsorted_frames")
+
+    assert tuple(shown["original_quirks"]) == wanted
+    assert load_model(tmp_path / "m").model.preprocessing.original_quirks == wanted
+
+    code = main([*map(str, arguments), "--overwrite", "--original-quirks", "unsorted_frame"])
+    assert code == 2
+    assert "Did you mean 'unsorted_frames'?" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from lrcn.caffe.nets import Net
 from lrcn.checkpoint import ModelCard, SavedModel
 from lrcn.errors import ConfigError
 from lrcn.models.activity import ActivityModel, create_model
-from lrcn.structures import Modality, Preprocessing
+from lrcn.structures import Modality, Preprocessing, Quirk
 
 MeanPlace = Literal["preprocessing", "folded"]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -51,6 +51,7 @@ def import_caffe(
     mean: MeanPlace = "preprocessing",
     channels: ChannelOrder = "rgb",
     input_px: int | None = None,
+    original_quirks: tuple[Quirk, ...] = (),
 ) -> Imported:
     """Read a `.caffemodel` and make the model that it holds.
 
@@ -64,6 +65,7 @@ def import_caffe(
         channels: "rgb" turns conv1's input channels round once; "bgr" keeps them and lets the
             preprocessing turn the pixels.
         input_px: Side of the input, for nets trained with another crop than usual.
+        original_quirks: Faults of the original code that evaluation shall reproduce.
 
     Raises:
         WeightsError: the file is damaged, or holds no net that is known.
@@ -81,7 +83,21 @@ def import_caffe(
     if modality is None:
         modality = "flow" if "flow" in path.name.lower() else "rgb"
     model = _fill(file, fit, names, channels)
-    _set_preprocessing(model, fit.net, modality, mean, channels)
+    assert model.backbone is not None  # every net of the table sees pixels
+    px = model.backbone.preprocessing.input_px
+    preprocessing = Preprocessing(
+        input_px=px,
+        resize_mode="squash",
+        resize_height=max(px, fit.net.squash[0]),
+        resize_width=max(px, fit.net.squash[1]),
+        pixel_mean=fit.net.pixel_means[modality],
+        channel_order=channels,
+        modality=modality,
+        original_quirks=original_quirks,
+    )
+    if mean == "folded":
+        preprocessing = _fold(model, fit.net, preprocessing)
+    model.backbone.preprocessing = model.preprocessing = preprocessing
     card = ModelCard(
         data=f"imported from {path.name} ({file.version} format of Caffe)",
         notes=f"{fit.net.title}; weights of the original code, not measured here.",
@@ -124,35 +140,14 @@ def _fill(
     return model
 
 
-def _set_preprocessing(
-    model: ActivityModel, net: Net, modality: Modality, mean: MeanPlace, channels: ChannelOrder
-) -> None:
-    """How frames reach the net, and where its mean is subtracted."""
-    backbone = model.backbone
-    assert backbone is not None
-    px = backbone.preprocessing.input_px
-    preprocessing = Preprocessing(
-        input_px=px,
-        resize_mode="squash",
-        resize_height=max(px, net.squash[0]),
-        resize_width=max(px, net.squash[1]),
-        pixel_mean=net.pixel_means[modality],
-        channel_order=channels,
-        modality=modality,
-    )
-    if mean == "folded":
-        first = next(row for row in net.rows if row.transform is first_convolution)
-        _fold(model.get_submodule(first.module), preprocessing)
-        preprocessing = replace(preprocessing, pixel_mean=(0.0, 0.0, 0.0))
-    backbone.preprocessing = model.preprocessing = preprocessing
-
-
-def _fold(conv: torch.nn.Module, preprocessing: Preprocessing) -> None:
-    """W (x - m) + b = W x + (b - W m), where every weight sees a real pixel."""
+def _fold(model: ActivityModel, net: Net, preprocessing: Preprocessing) -> Preprocessing:
+    """W (x - m) + b = W x + (b - W m), where every weight sees a real pixel; no mean is left."""
+    first = next(row for row in net.rows if row.transform is first_convolution)
+    conv = model.get_submodule(first.module)
     mean_C = torch.tensor(preprocessing.pixel_mean, dtype=torch.float64)
     if preprocessing.channel_order == "bgr":
         mean_C = mean_C.flip(0)
     weight, bias = conv.get_parameter("weight"), conv.get_parameter("bias")
     with torch.no_grad():
-        shift = weight.double().sum((2, 3)) @ mean_C
-        bias.copy_(bias.double() - shift)
+        bias.copy_(bias.double() - weight.double().sum((2, 3)) @ mean_C)
+    return replace(preprocessing, pixel_mean=(0.0, 0.0, 0.0))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from lrcn.cli.options import DEFAULTS, ComputeOptions
 from lrcn.cli.output import print_json, print_line, print_table, refuse_existing_folder, say
-from lrcn.cli.parser import option
+from lrcn.cli.parser import UsageError, option
+from lrcn.settings import did_you_mean
+from lrcn.structures import Quirk
 
 if TYPE_CHECKING:
     from lrcn.caffe.importer import Imported
@@ -24,6 +26,7 @@ def import_caffe(
     mean: Literal["preprocessing", "folded"] = "preprocessing",
     channels: Literal["rgb", "bgr"] = "rgb",
     input_px: int | None = None,
+    original_quirks: str = "",
     overwrite: bool = False,
     as_json: Annotated[bool, option("--json")] = False,
     compute: ComputeOptions = DEFAULTS,
@@ -45,6 +48,8 @@ def import_caffe(
         mean: Where the mean is subtracted: in the preprocessing, or folded into conv1's bias.
         channels: rgb turns conv1 round once; bgr keeps it and turns the pixels each time.
         input_px: Side of the input, when it was trained with another crop than usual.
+        original_quirks: Faults of the original code that evaluation shall reproduce: all, or with
+            commas flow_not_inverted, unsorted_frames, last_clip_twice.
         overwrite: Replace a model that stands in --out.
         as_json: Print one JSON document.
         compute: Options of every command that computes.
@@ -69,6 +74,7 @@ def import_caffe(
         mean=mean,
         channels=channels,
         input_px=input_px,
+        original_quirks=read_quirks(original_quirks),
     )
     save_model(out, imported.saved)
     document = _document(imported, out)
@@ -82,6 +88,23 @@ def import_caffe(
             quiet=compute.quiet,
         )
     return 0
+
+
+def read_quirks(text: str) -> tuple[Quirk, ...]:
+    """Names with commas.
+
+    Raises:
+        UsageError: there is no fault of such a name.
+    """
+    allowed: dict[str, Quirk] = {quirk: quirk for quirk in get_args(Quirk)}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in allowed:
+            raise UsageError(
+                f"--original-quirks {name!r} is unknown.{did_you_mean(name, list(allowed))}"
+                f" Known: {', '.join(allowed)}"
+            )
+    return tuple(allowed[name] for name in names)
 
 
 def _document(imported: Imported, out: Path) -> dict[str, Any]:
@@ -98,6 +121,7 @@ def _document(imported: Imported, out: Path) -> dict[str, Any]:
         "pixel_mean": list(preprocessing.pixel_mean),
         "channel_order": preprocessing.channel_order,
         "input_px": preprocessing.input_px,
+        "original_quirks": list(preprocessing.original_quirks),
         "layers": [{"layer": layer, "module": module} for layer, module in imported.layers],
         "ignored_layers": list(imported.ignored),
     }

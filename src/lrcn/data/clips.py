@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -211,6 +212,8 @@ class ClipDataset(_LabelledClips):
         )
         self.sampling = sampling
         self.preprocessing = preprocessing
+        # Training finds frames by their numbers, in the original too.
+        self._reading = replace(preprocessing, original_quirks=())
         self.transform = transform
         self.frame_cache = frame_cache
 
@@ -218,7 +221,7 @@ class ClipDataset(_LabelledClips):
         item = self.items[index]
         frames_TCHW = self._cached_clip(item, generator)
         if frames_TCHW is None:
-            with open_item(item, self.preprocessing) as source:
+            with open_item(item, self._reading) as source:
                 frames_TCHW = self._read_clip(source, generator)
         if self.transform is None:
             return EvalTransform(self.preprocessing)(frames_TCHW)[0]
@@ -256,7 +259,7 @@ class ClipDataset(_LabelledClips):
 
     def _resized_video(self, item: VideoItem, max_bytes: int) -> Clip | None:
         """All frames that clips are drawn from, resized; None if they are too many."""
-        with open_item(item, self.preprocessing) as source:
+        with open_item(item, self._reading) as source:
             frame_indices = self._kept_frames(source)
             parts: list[Clip] = []
             for clip in source.iterate(chunk=32, sample_fps=self.sampling.sample_fps):
@@ -290,7 +293,14 @@ class ClipDataset(_LabelledClips):
         return [frames[i] for i in kept]
 
     def _draw(self, num_frames: int, generator: torch.Generator) -> list[int]:
-        start = random_clip_start(num_frames, self.sampling, generator)
+        skipped = self.preprocessing.has_quirk("skip_first_frame")
+        if skipped and num_frames > self.sampling.span:
+            # The original counts starts from 2; its flow images are numbered from 2, so that
+            # with them it is the last one that is never drawn.
+            start = random_clip_start(num_frames - 1, self.sampling, generator)
+            start += self.preprocessing.modality == "rgb"
+        else:
+            start = random_clip_start(num_frames, self.sampling, generator)
         return clip_indices(num_frames, start, self.sampling)
 
 

@@ -19,7 +19,7 @@ from lrcn.errors import ConfigError, DataError, MediaError
 from lrcn.structures import FlowConfig, Modality, Preprocessing, VideoItem, VideoList
 from lrcn.video.features import is_feature_path
 from lrcn.video.flow_video import open_flow
-from lrcn.video.frames import FrameFolder
+from lrcn.video.frames import FrameFolder, is_frame_folder
 from lrcn.video.source import VideoSource, open_video
 
 FlowSource = Literal["auto", "computed", "stored"]
@@ -58,7 +58,7 @@ def open_pictures(
                 f"{os.fspath(source)}: holds flow images, and the model sees pictures; give it the"
                 " videos themselves, or use a model of modality flow"
             )
-        return open_video(source, start_seconds=start, end_seconds=end)
+        return _open_listed(source, preprocessing, start_seconds=start, end_seconds=end)
     if not stored:
         if manifest is not None:
             raise MediaError(
@@ -67,8 +67,23 @@ def open_pictures(
             )
         return open_flow(source, preprocessing.flow, start_seconds=start, end_seconds=end)
     if manifest is None:
-        return open_video(source, start_seconds=start, end_seconds=end)
+        return _open_listed(source, preprocessing, start_seconds=start, end_seconds=end)
     return _open_stored(source, manifest, preprocessing.flow, start_seconds=start, end_seconds=end)
+
+
+def _open_listed(
+    source: Any,
+    preprocessing: Preprocessing,
+    *,
+    start_seconds: float | None,
+    end_seconds: float | None,
+) -> VideoSource:
+    """As it is; a folder of images in their order, unless the original's fault is wanted."""
+    start, end = start_seconds, end_seconds
+    is_path = isinstance(source, str | os.PathLike)
+    if preprocessing.has_quirk("unsorted_frames") and is_path and is_frame_folder(source):
+        return FrameFolder(source, start_seconds=start, end_seconds=end, as_listed=True)
+    return open_video(source, start_seconds=start, end_seconds=end)
 
 
 def flow_preprocessing(own: Preprocessing, flow: FlowConfig) -> Preprocessing:

@@ -145,9 +145,11 @@ def crop(frames_TCHW: Tensor, box: Box) -> Tensor:
 
 def mirror(frames_TCHW: Tensor, preprocessing: Preprocessing | None = None) -> Tensor:
     """Left and right exchanged; of flow images (as `preprocessing` says) also x negated."""
-    if preprocessing is not None and preprocessing.modality == "flow":
-        return mirror_flow(frames_TCHW, preprocessing.flow)
-    return frames_TCHW.flip(-1)
+    if preprocessing is None or preprocessing.modality == "rgb":
+        return frames_TCHW.flip(-1)
+    if preprocessing.has_quirk("flow_not_inverted"):
+        return frames_TCHW.flip(-1)
+    return mirror_flow(frames_TCHW, preprocessing.flow)
 
 
 @dataclass(frozen=True)
@@ -227,9 +229,12 @@ class TrainTransform:
         """
         _check_frames(frames_TCHW)
         config = self.config
-        frames_TCHW = self._crop(frames_TCHW, generator)
-        if augment.chance(config.mirror_prob, generator):
-            frames_TCHW = mirror(frames_TCHW, self.preprocessing)
+        if self.preprocessing.has_quirk("crop_only_mirrored"):
+            frames_TCHW = self._crop_or_squash(frames_TCHW, generator)
+        else:
+            frames_TCHW = self._crop(frames_TCHW, generator)
+            if augment.chance(config.mirror_prob, generator):
+                frames_TCHW = mirror(frames_TCHW, self.preprocessing)
         if config.rand_augment_ops:
             frames_TCHW = augment.rand_augment(
                 frames_TCHW,
@@ -274,6 +279,17 @@ class TrainTransform:
         top = augment.integer(height - px + 1, generator)
         left = augment.integer(width - px + 1, generator)
         return crop(resized_TCHW, Box(top, left, px, px))
+
+    def _crop_or_squash(self, frames_TCHW: Tensor, generator: torch.Generator) -> Tensor:
+        """Mirrored clips are cropped, others squashed whole: the original's sequence layer.
+
+        Its crop stands inside the block that mirrors (paper.md 2.4).
+        """
+        if augment.chance(self.config.mirror_prob, generator):
+            return mirror(self._crop(frames_TCHW, generator), self.preprocessing)
+        px = self.preprocessing.input_px
+        resized_TCHW = resize(frames_TCHW, self.preprocessing)
+        return resize_to(resized_TCHW, (px, px), self.preprocessing.interpolation)
 
     def _random_box(self, height: int, width: int, generator: torch.Generator) -> Box:
         """Random area and aspect; the largest fitting centre where ten draws do not fit."""

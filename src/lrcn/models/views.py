@@ -58,6 +58,8 @@ def clip_probs(
     if batch < 1:
         raise ValueError(f"batch must be at least 1, not {batch}")
     starts = clip_starts(num_frames, clip_length=clip_length, clip_stride=clip_stride)
+    if model.preprocessing is not None and model.preprocessing.has_quirk("last_clip_twice"):
+        starts = [*starts, starts[-1]]
     # A short video is unrolled at its own length: what the padding would hold cannot matter.
     window = min(clip_length, num_frames)
     frames_CT = torch.tensor(starts)[:, None] + torch.arange(window)

@@ -45,6 +45,7 @@ class FrameFolder(StillsVideo):
         fps: float | None = None,
         start_seconds: float | None = None,
         end_seconds: float | None = None,
+        as_listed: bool = False,
     ) -> None:
         """Read the folder and the size of its first picture.
 
@@ -53,11 +54,12 @@ class FrameFolder(StillsVideo):
             fps: Frames per second of the source; without it times count 25 per second.
             start_seconds: Frames before are left out.
             end_seconds: Frames from there on are left out.
+            as_listed: In the order in which the disk lists them, not in that of their numbers.
 
         Raises:
             MediaError: It holds anything but numbered images, or the first one is broken.
         """
-        files, problem = _numbered_images(Path(path))
+        files, problem = _numbered_images(Path(path), as_listed=as_listed)
         if problem:
             raise MediaError(
                 f"{os.fspath(path)}: {problem}; a folder of frames holds only images whose names "
@@ -168,15 +170,17 @@ def is_picture(value: Any) -> bool:
     return isinstance(value, Image.Image)
 
 
-def _numbered_images(folder: Path) -> tuple[list[tuple[int, Path]], str]:
+def _numbered_images(
+    folder: Path, *, as_listed: bool = False
+) -> tuple[list[tuple[int, Path]], str]:
     """Files with their numbers, in order; and what speaks against a folder of frames, or ""."""
     found: dict[int, Path] = {}
     pattern: tuple[str, str] | None = None
     try:
-        entries = sorted(folder.iterdir())
+        entries = list(folder.iterdir())
     except OSError as error:
         return [], f"cannot be opened ({error.strerror})"
-    for file in entries:
+    for file in entries if as_listed else sorted(entries):
         if file.name.startswith(".") or file.name.lower() in BROWSER_FILES:
             continue
         if file.is_dir():
@@ -193,7 +197,8 @@ def _numbered_images(folder: Path) -> tuple[list[tuple[int, Path]], str]:
         if number in found:
             return [], f"holds number {number} twice ({found[number].name}, {file.name})"
         found[number] = file
-    return sorted(found.items()), "" if found else "holds no images"
+    numbered = list(found.items()) if as_listed else sorted(found.items())
+    return numbered, "" if found else "holds no images"
 
 
 def _last_number(stem: str) -> tuple[str, int, str] | None:
