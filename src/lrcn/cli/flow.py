@@ -21,7 +21,7 @@ from lrcn.errors import ConfigError
 
 if TYPE_CHECKING:
     from lrcn.data.flow_files import FlowSummary
-    from lrcn.data.flow_manifest import FlowRecord, FlowStorage
+    from lrcn.data.flow_manifest import FlowStorage
     from lrcn.structures import FlowConfig
 
 _SHOWN = 5
@@ -143,7 +143,7 @@ def _report(
     """What was made, on stdout; what should be known about it, on stderr."""
     repeated = summary.repeated
     for record in repeated[:_SHOWN]:
-        say(f"note: {record.name}: {_repeats(record)}", quiet=quiet)
+        say(f"note: {record.name}: {record.repeats}", quiet=quiet)
     if len(repeated) > _SHOWN:
         say(f"note: {len(repeated) - _SHOWN} more videos with repeated frames", quiet=quiet)
     truncated = [r.name for r in (*summary.made, *summary.kept) if r.truncated]
@@ -182,16 +182,6 @@ def _document(summary: FlowSummary, storage: FlowStorage, out: Path) -> dict[str
         "truncated": [r.name for r in (*summary.made, *summary.kept) if r.truncated],
         "skipped": [{"path": s.path, "reason": s.reason} for s in summary.skipped],
     }
-
-
-def _repeats(record: FlowRecord) -> str:
-    from lrcn.video.repeats import Repeats
-
-    return str(
-        Repeats(
-            num_frames=record.num_images + 1, num_repeated=record.num_repeated, every=record.every
-        )
-    )
 
 
 def _show(

@@ -67,7 +67,7 @@ class FlowSummary:
     @property
     def repeated(self) -> tuple[FlowRecord, ...]:
         """Videos in which frames repeat the one before: those flow images are blank."""
-        return tuple(r for r in (*self.made, *self.kept) if r.num_repeated)
+        return tuple(r for r in (*self.made, *self.kept) if r.repeats.notable)
 
 
 def make_flow(

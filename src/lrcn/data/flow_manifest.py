@@ -20,6 +20,7 @@ from typing import Any, Literal
 from lrcn.errors import DataError, OutputError
 from lrcn.settings import from_dict, to_dict
 from lrcn.structures import FlowConfig
+from lrcn.video.repeats import Repeats
 
 MANIFEST_NAME = "lrcn-flow.manifest"
 IMAGE_PREFIX = "flow_image_"
@@ -73,6 +74,13 @@ class FlowRecord:
     """Frames of the source that repeat the one before: their flow is blank."""
     every: int | None = None
     """Distance between those where it is regular."""
+
+    @property
+    def repeats(self) -> Repeats:
+        """Those frames, for messages."""
+        return Repeats(
+            num_frames=self.num_images + 1, num_repeated=self.num_repeated, every=self.every
+        )
 
 
 @dataclass(frozen=True)

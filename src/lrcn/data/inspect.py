@@ -52,6 +52,16 @@ class Inspection:
         return tuple(report for report in self.files if report.status == status)
 
     @property
+    def repeating(self) -> tuple[FileReport, ...]:
+        """Videos in which frames repeat the one before, regularly or often; all can be used."""
+        return tuple(r for r in self.files if r.repeats is not None and r.repeats.notable)
+
+    @property
+    def blank(self) -> tuple[FileReport, ...]:
+        """Stored flow images of which one in twenty or more shows no motion; all can be used."""
+        return tuple(r for r in self.files if (r.num_blank or 0) >= 0.05 * (r.num_frames or 1))
+
+    @property
     def num_problems(self) -> int:
         """Absent, unreadable and truncated files, duplicates, suspects and leaks together."""
         return (
@@ -132,6 +142,13 @@ class Inspection:
             "missing": [asdict(skipped) for skipped in videos.skipped],
             "unreadable": [report.to_dict() for report in self.with_status("unreadable")],
             "truncated": [report.to_dict() for report in self.with_status("truncated")],
+            "repeating": [
+                {"path": r.path, **r.repeats.to_dict()} for r in self.repeating if r.repeats
+            ],
+            "blank_flow": [
+                {"path": r.path, "num_frames": r.num_frames, "num_blank": r.num_blank}
+                for r in self.blank
+            ],
             "duplicates": [[item.path for item in same] for same in self.duplicates],
             "look_alikes": [pair.to_dict() for pair in self.look_alikes],
             "suspects": [suspect.to_dict() for suspect in self.suspects],

@@ -94,6 +94,19 @@ def _problems(found: Inspection) -> list[str]:
         reports = found.with_status(status)
         lines += _section(status, (_with_path(r.path, r.reason or "") for r in reports))
     lines += _section(
+        "repeated frames (without motion: blank flow)",
+        (f"{r.path}: {r.repeats}" for r in found.repeating),
+    )
+    if any(r.num_blank is not None for r in found.files):
+        lines += _section(
+            "blank flow images",
+            (
+                f"{r.path}: {r.num_blank} of {r.num_frames} show no motion; were its frames taken"
+                " at a higher rate than the video has?"
+                for r in found.blank
+            ),
+        )
+    lines += _section(
         "duplicates (equal content)",
         (" = ".join(item.path for item in same) for same in found.duplicates),
     )

@@ -9,9 +9,11 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.nn import functional as F
 
+from lrcn.data.modality import is_stored_flow
 from lrcn.errors import MediaError
-from lrcn.structures import VideoItem
+from lrcn.structures import FlowConfig, VideoItem
 from lrcn.video.features import is_feature_path, read_features
+from lrcn.video.repeats import RepeatFinder, Repeats, count_blank
 from lrcn.video.source import open_video
 
 FINGERPRINT_EVERY = 32
@@ -20,6 +22,9 @@ FINGERPRINT_LENGTH = 8
 """Frames looked at, at most."""
 _FLAT_LEVELS = 4.0
 """A picture whose 72 cells differ by less (standard deviation, of 255) is not looked at."""
+
+
+_NO_MOTION = FlowConfig().centre
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,10 @@ class FileReport:
     height: int | None = None
     codec: str | None = None
     feature_dim: int | None = None
+    repeats: Repeats | None = None
+    """Frames that show what the one before shows: they have no motion."""
+    num_blank: int | None = None
+    """Of stored flow images: how many show no motion."""
     fingerprint: tuple[int | None, ...] = field(default=(), repr=False)
     """64 bits per frame looked at; None for a flat picture."""
 
@@ -75,6 +84,8 @@ def _scan_features(item: VideoItem, num_bytes: int | None) -> FileReport:
 
 
 def _scan_video(item: VideoItem, num_bytes: int | None) -> FileReport:
+    stored_flow = is_stored_flow(item)
+    finder, num_blank = RepeatFinder(), 0
     frames = 0
     last_seconds = 0.0
     marks: list[int | None] = []
@@ -83,6 +94,11 @@ def _scan_video(item: VideoItem, num_bytes: int | None) -> FileReport:
         for clip in video.iterate(chunk=FINGERPRINT_EVERY):
             if len(marks) < FINGERPRINT_LENGTH:
                 marks.append(difference_hash(clip.frames_TCHW[0]))
+            if stored_flow:
+                num_blank += count_blank(clip.frames_TCHW.numpy(), _NO_MOTION)
+            else:
+                for green_HW in clip.frames_TCHW[:, 1].numpy():
+                    finder.see(green_HW)
             frames += len(clip)
             last_seconds = float(clip.pts_seconds_T[-1])
         truncated = video.truncated
@@ -100,6 +116,8 @@ def _scan_video(item: VideoItem, num_bytes: int | None) -> FileReport:
         width=info.width,
         height=info.height,
         codec=info.codec,
+        repeats=finder.result(),
+        num_blank=num_blank if stored_flow else None,
         fingerprint=tuple(marks),
     )
 

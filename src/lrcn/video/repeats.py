@@ -27,6 +27,8 @@ Re-encoded clips of UCF101: copies lie at 0.01 to 0.1, other frames rarely below
 _REGULAR = 0.75
 """Share of the distances between copies that are the usual one, from which they are regular."""
 
+_NOTABLE = 0.05
+
 _LEAST = 3
 """Fewer nearly equal frames, or fewer distances, prove nothing."""
 
@@ -40,6 +42,11 @@ class Repeats:
     """Frames that show what the one before shows."""
     every: int | None = None
     """Distance between them where it is regular: 6 for 25 frames per second shown at 30."""
+
+    @property
+    def notable(self) -> bool:
+        """Whether they are regular, or at least one frame in twenty."""
+        return self.every is not None or self.num_repeated >= _NOTABLE * self.num_frames
 
     def __str__(self) -> str:
         text = f"{self.num_repeated} of {self.num_frames} frames repeat the one before"
