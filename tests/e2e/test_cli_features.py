@@ -346,3 +346,46 @@ def _copied(run: Path, to: Path) -> Path:
     import shutil
 
     return Path(shutil.copytree(run, to / "copy"))
+
+
+def test_several_labels_from_training_to_comparison(lrcn: Run, world: Path, tmp_path: Path) -> None:
+    """Labels "up;odd" in a list: the scores that such data have, under their own names."""
+    with world.open() as file:
+        rows = list(csv.DictReader(file))
+    listed = world.with_name("several.csv")
+    with listed.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "group", "split"])
+        for i, row in enumerate(rows):
+            label = f"{row['label']};{'odd' if i % 3 else 'even'}"
+            part = ("train", "train", "val", "test")[i // 2 % 4]
+            writer.writerow([row["path"], label, row["path"], part])
+    run = tmp_path / "run"
+
+    options = ["--epochs", "2", "--model.hidden-size", "8", "--json"]
+    code, out, err = lrcn("train", "--data", listed, "--out", run, *options)
+    assert code == 0
+    summary = json.loads(out)
+    assert summary["val_accuracy_top1"] is None
+    assert 0 <= summary["val_mean_average_precision"] <= 1
+    assert ", mAP 0." in err
+
+    code, out, _ = lrcn("evaluate", run, "--calibrate", "--json")
+    assert code == 0
+    results = json.loads(out)
+    low, high = results["mean_average_precision_interval"]
+    assert low <= results["mean_average_precision"] <= high
+    assert "f1_macro" in results
+    assert "accuracy_top1" not in results
+    assert len(results["protocol"]["thresholds"]) == 4
+
+    code, out, _ = lrcn("predict", run, world.parent / "video_0.npy", "--json")
+    assert code == 0
+    assert {"top_k", "segments"} <= set(json.loads(out)[0])
+
+    code, out, _ = lrcn("compare", run, run, "--json")
+    assert code == 0
+    assert json.loads(out)["mean_average_precision_difference"] == 0.0
+
+    assert lrcn("report", run)[0] == 0
+    assert "mAP" in (run / "report.html").read_text(encoding="utf-8")

@@ -21,7 +21,8 @@ from lrcn.metrics.multilabel import (
 
 INTERVAL_LEVEL = 0.95
 INTERVAL_METHOD = (
-    "percentile bootstrap by video; Wilson's where every video is right or every one is wrong"
+    "percentile bootstrap by video; Wilson's where every item is right, every one is wrong, or all"
+    " are intervals of one video"
 )
 
 
@@ -64,7 +65,8 @@ def measure_labels(
     generator = torch.Generator().manual_seed(seed)
 
     def interval(right_N: NDArray[np.bool_], *, by_class: bool = False) -> Interval:
-        if right_N.all() or not right_N.any():
+        # One video gives no idea how videos differ: every draw is the same.
+        if right_N.all() or not right_N.any() or len(set(units)) == 1:
             return wilson_interval(int(right_N.sum()), len(right_N), level=INTERVAL_LEVEL)
 
         def mean(places: NDArray[np.int64]) -> float:
@@ -78,10 +80,9 @@ def measure_labels(
             mean, units, generator=generator, level=INTERVAL_LEVEL, num_resamples=num_resamples
         )
 
-    intervals = {
-        "accuracy_top1": interval(ranks_N < 1),
-        "mean_class_accuracy": interval(ranks_N < 1, by_class=True),
-    }
+    intervals = {"accuracy_top1": interval(ranks_N < 1)}
+    if len(set(units)) > 1 or len(set(ranks_N < 1)) == 1:
+        intervals["mean_class_accuracy"] = interval(ranks_N < 1, by_class=True)
     if "accuracy_top5" in metrics:
         intervals["accuracy_top5"] = interval(ranks_N < 5)
     matrix = confusion.matrix_KK
@@ -132,21 +133,20 @@ def measure_multi_label(
         size = int(present.sum() + true.sum())
         return 2 * int((present & true).sum()) / size if size else float("nan")
 
+    statistics = {
+        "mean_average_precision": mean_average_precision_of_draws(probs_NK, targets_NK),
+        "f1_micro": f1_micro,
+    }
     intervals = {
-        "mean_average_precision": bootstrap_interval(
-            mean_average_precision_of_draws(probs_NK, targets_NK),
+        key: bootstrap_interval(
+            statistic,
             units,
             generator=generator,
             level=INTERVAL_LEVEL,
             num_resamples=num_resamples,
-        ),
-        "f1_micro": bootstrap_interval(
-            f1_micro,
-            units,
-            generator=generator,
-            level=INTERVAL_LEVEL,
-            num_resamples=num_resamples,
-        ),
+        )
+        for key, statistic in statistics.items()
+        if len(set(units)) > 1
     }
     recall, precision, f1 = decisions.per_class()
     precisions = ranking.per_class()

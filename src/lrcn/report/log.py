@@ -48,6 +48,7 @@ def curves_of(entries: list[dict[str, Any]]) -> dict[str, dict[str, Curve]]:
         "accuracy": {
             "training": _curve(epochs, "accuracy"),
             "validation": _curve(epochs, "accuracy_top1", inside="val"),
+            "validation, mAP": _curve(epochs, "mean_average_precision", inside="val"),
         },
         "learning rate": {"learning rate": _curve(steps or epochs, "lr")},
     }

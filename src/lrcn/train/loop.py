@@ -288,7 +288,9 @@ class Trainer:
             score = self._validate()
             if score is not None:
                 values["val"] = score.to_dict()
-                line += f"; validation loss {score.loss:.4f}, accuracy {score.accuracy_top1:.3f}"
+                line += f"; validation loss {score.loss:.4f}"
+                name = "accuracy" if score.key == "accuracy_top1" else "mAP"
+                line += f", {name} {score.value:.3f}"
         self.log.write("epoch", progress.step, values)
         self.log.say(line)
         if config.patience is not None and progress.epochs_without_better >= config.patience:
@@ -307,7 +309,7 @@ class Trainer:
                 progress.best_epoch = progress.epoch
                 progress.epochs_without_better = 0
                 if score is not None:
-                    progress.best_loss, progress.best_score = score.loss, score.accuracy_top1
+                    progress.best_loss, progress.best_score = score.loss, score.value
                 if self.processes.is_main:
                     save_model(self.run_dir / "best", self._snapshot(score))
             else:

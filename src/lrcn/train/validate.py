@@ -21,8 +21,9 @@ from lrcn.video.sampling import SamplingConfig
 class Score:
     """The validation score of one moment in training."""
 
-    accuracy_top1: float
-    """Fraction of videos right; for multi-label data the mean average precision."""
+    key: Literal["accuracy_top1", "mean_average_precision"]
+    """What is measured: the second where videos have several labels."""
+    value: float
     loss: float
     """Mean negative log of the probability given to the truth."""
     num_videos: int
@@ -30,7 +31,7 @@ class Score:
     def to_dict(self) -> dict[str, float]:
         """For the log."""
         return {
-            "accuracy_top1": self.accuracy_top1,
+            self.key: self.value,
             "loss": self.loss,
             "num_videos": self.num_videos,
         }
@@ -61,29 +62,31 @@ def score(probs_NK: Tensor, targets_NK: Tensor, *, multi_label: bool) -> Score:
     """
     if not len(probs_NK):
         raise ValueError("there is no video to score")
+    key: Literal["accuracy_top1", "mean_average_precision"] = "accuracy_top1"
     probs_NK = probs_NK.double().clamp(1e-12, 1 - 1e-12)
     targets_NK = targets_NK.double()
     if multi_label:
         loss_N = -(targets_NK * probs_NK.log() + (1 - targets_NK) * (1 - probs_NK).log()).mean(1)
         metric = MeanAveragePrecision(probs_NK.shape[1])
         metric.update(probs_NK, targets_NK)
-        accuracy = metric.compute()["mean_average_precision"]
+        key = "mean_average_precision"
+        value = metric.compute()[key]
     else:
         loss_N = -(targets_NK * probs_NK.log()).sum(dim=1)
         chosen_N1 = probs_NK.argmax(dim=1, keepdim=True)
-        accuracy = float(targets_NK.gather(1, chosen_N1).gt(0).double().mean())
-    return Score(accuracy_top1=accuracy, loss=float(loss_N.mean()), num_videos=len(probs_NK))
+        value = float(targets_NK.gather(1, chosen_N1).gt(0).double().mean())
+    return Score(key=key, value=value, loss=float(loss_N.mean()), num_videos=len(probs_NK))
 
 
 def is_better(
     new: Score, progress: Progress, select_by: Literal["accuracy_top1", "loss", "last"]
 ) -> bool:
-    """Whether a score beats the best so far; accuracy is decided by the loss when equal."""
+    """Whether a score beats the best so far; equal accuracy (or mAP) is decided by the loss."""
     if progress.best_loss is None or progress.best_score is None or select_by == "last":
         return True
     if select_by == "loss":
         return new.loss < progress.best_loss
-    return (new.accuracy_top1, -new.loss) > (progress.best_score, -progress.best_loss)
+    return (new.value, -new.loss) > (progress.best_score, -progress.best_loss)
 
 
 def targets_of(labels: Sequence[Sequence[str]], class_names: Sequence[str]) -> Tensor:

@@ -35,6 +35,21 @@ def test_intervals_hold_the_number_and_repeat() -> None:
         assert 0 <= low <= a.metrics[key] <= high <= 1
 
 
+def test_intervals_of_one_video_alone_do_not_pretend_to_be_certain() -> None:
+    """Every draw of one video is the same: a bootstrap would give [0.5, 0.5]."""
+    labels = np.array([0, 0, 1, 1])
+    measured = measure_labels(
+        np.eye(2)[[0, 1, 0, 1]], labels, ["v"] * 4, "ab", seed=0, num_resamples=20
+    )
+    several = measure_multi_label(
+        np.eye(2)[labels], np.eye(2, dtype=bool)[labels], ["v"] * 4, "ab",
+        thresholds=(0.5, 0.5), seed=0, num_resamples=20,
+    )  # fmt: skip
+
+    assert measured.intervals == {"accuracy_top1": wilson_interval(2, 4)}
+    assert several.intervals == {}
+
+
 def test_classes_without_videos_are_listed_as_unknown() -> None:
     measured = measure_labels(
         np.eye(3)[[0, 2]], np.array([0, 0]), ["a", "b"], "xyz", seed=0, num_resamples=20
