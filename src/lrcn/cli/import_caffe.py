@@ -26,7 +26,7 @@ def import_caffe(
     mean: Literal["preprocessing", "folded"] = "preprocessing",
     channels: Literal["rgb", "bgr"] = "rgb",
     input_px: int | None = None,
-    original_quirks: str = "",
+    original_quirks: str | None = None,
     overwrite: bool = False,
     as_json: Annotated[bool, option("--json")] = False,
     compute: ComputeOptions = DEFAULTS,
@@ -74,7 +74,7 @@ def import_caffe(
         mean=mean,
         channels=channels,
         input_px=input_px,
-        original_quirks=read_quirks(original_quirks),
+        original_quirks=read_quirks(original_quirks or ""),
     )
     save_model(out, imported.saved)
     document = _document(imported, out)

@@ -4,6 +4,7 @@ Settings are those of the published prototxt and solver files. Where we deviate:
 
 - Images are cropped whether mirrored or not, and the first frame of a video can be drawn; the
   original code has both wrong. The red mean is 123.68, not 128.68.
+  `--dataset.original-quirks all` does as the original.
 - Every epoch draws a new order of the videos; the original keeps one order for ever.
 - No ImageNet weights of the hybrid net can be had from a package: give your own with
   `--model.weights FILE`, otherwise it starts from random weights and stays far below the paper.
