@@ -132,7 +132,7 @@ def make_long_video(
     Args:
         folder: Receives `long.mp4` and `long.csv`; made when absent.
         config: What is seen; `num_frames` does not count here.
-        actions: In this order; every action of the config twice, in random order, when None.
+        actions: In this order; every action of the config three times, in random order, when None.
         frames_per_action: Length of each.
         seed: Of scenes and order.
 
@@ -142,7 +142,7 @@ def make_long_video(
     """
     rng = np.random.default_rng([seed, _LONG])
     if actions is None:
-        actions = [str(a) for _ in range(2) for a in rng.permutation(list(config.actions))]
+        actions = [str(a) for _ in range(3) for a in rng.permutation(list(config.actions))]
     config = dataclasses.replace(
         config, num_frames=frames_per_action, actions=tuple(dict.fromkeys(actions))
     )

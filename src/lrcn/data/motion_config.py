@@ -61,7 +61,7 @@ class MotionConfig:
     loop_frames: tuple[int, int] = (10, 14)
     """Fewest and most frames of one run through a path, which then starts anew; more are slower
     and harder."""
-    turn_frames: tuple[int, int] = (4, 6)
+    turn_frames: tuple[int, int] = (5, 7)
     """Fewest and most frames between two reversals of turn_back and pulse, so that a clip of 16
     frames holds at least one."""
     spin_degrees: tuple[float, float] = (12.0, 24.0)

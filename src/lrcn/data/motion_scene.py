@@ -1,9 +1,8 @@
 """What happens in a rendered clip: shapes on paths, such that no single frame tells the action.
 
 Every shape gets a *path* in three coordinates: across, down and size (its logarithm). A place on
-a path is a number from 0 to 1. An action runs through one coordinate from end to end (or through
-one of `pieces` equal pieces of it), turn_back shuttles on a short piece; the other coordinates
-rest at a random place. Seen at a random time of a clip, all three places are uniform and
+a path is a number from 0 to 1. An action runs through one coordinate from end to end, turn_back
+and pulse shuttle between the ends; the other coordinates rest at a random place. Seen at a random time of a clip, all three places are uniform and
 independent of one another and of the action; so are angle, shape, colour and background, which
 are drawn before the action is looked at. Only the change from frame to frame tells the class.
 """
@@ -18,9 +17,6 @@ from numpy.typing import NDArray
 from lrcn.data.motion_config import COLOURS, MotionConfig
 
 FloatArray = NDArray[np.float32]
-
-_TURN_PIECES = 2
-"""turn_back and pulse shuttle on half of a path: somewhat faster than a slide."""
 
 _MOVES: dict[str, tuple[str, bool]] = {
     "slide_right": ("across", True),
@@ -134,12 +130,11 @@ def _run(config: MotionConfig, num_frames: int, rng: np.random.Generator) -> NDA
 def _shuttle(
     config: MotionConfig, num_frames: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """To and fro on a short piece of the path: a triangle wave of any phase."""
+    """To and fro: a triangle wave of any phase."""
     low, high = config.turn_frames
     half_period = min(rng.uniform(low, high), (num_frames - 1) / 2)
     phase = np.arange(num_frames) / half_period + rng.uniform(0, 2)
-    place: NDArray[np.float64] = rng.integers(_TURN_PIECES) + 1 - np.abs(phase % 2 - 1)
-    place /= _TURN_PIECES
+    place: NDArray[np.float64] = 1 - np.abs(phase % 2 - 1)
     return place
 
 
