@@ -42,9 +42,8 @@ too short (OpenCV 5.0 crashes at 12 x 200 pixels), so such frames are padded."""
 class FlowEstimator:
     """Finds the flow from one frame to the next. One object per thread: OpenCV's keep buffers.
 
-    The answer depends on the two frames alone, and not on the number of threads: OpenCV's own
-    are switched off for the whole process, because DIS divides its work by them and then gives
-    other vectors. Videos are worked on in parallel instead.
+    The answer depends on the two frames alone. OpenCV's own threads are switched off for the whole
+    process: several videos are worked on at the same time instead, which wastes none.
     """
 
     def __init__(self, config: FlowConfig) -> None:
