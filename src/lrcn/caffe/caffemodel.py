@@ -93,12 +93,14 @@ class CaffeModel:
         name: The net's own name.
         version: Generation of its layers: "V0" (2013), "V1" (2014) or "V2" (since 2015).
         layers: Name to blobs, of the layers that have any, in order.
+        order: Names of all layers, those without blobs too, in order.
     """
 
     path: Path
     name: str
     version: str
     layers: dict[str, tuple[Blob, ...]]
+    order: tuple[str, ...] = ()
 
 
 def read_caffemodel(path: Path) -> CaffeModel:
@@ -112,7 +114,7 @@ def read_caffemodel(path: Path) -> CaffeModel:
     """
     file = WireFile(path)
     _refuse_other_kinds(file)
-    name, versions = "", set()
+    name, versions, order = "", set(), []
     layers: dict[str, tuple[Blob, ...]] = {}
     for field in file.fields(file.whole):
         if field.number == _NET_NAME and field.wire_type == VARINT:
@@ -128,6 +130,7 @@ def read_caffemodel(path: Path) -> CaffeModel:
             kind = _V1 if field.number == _NET_V1_LAYERS else _V2
             layer, blobs, version = _layer(file, field.span, kind)
             versions.add(version)
+            order.append(layer)
             if blobs and layer in layers:
                 raise WeightsError(
                     f"{path} has two layers {layer!r} with weights; names tell which is which."
@@ -140,7 +143,7 @@ def read_caffemodel(path: Path) -> CaffeModel:
             f"{path} holds no layer with weights. Give the .caffemodel of a trained net,"
             " not its prototxt"
         )
-    return CaffeModel(path, name, "/".join(sorted(versions)), layers)
+    return CaffeModel(path, name, "/".join(sorted(versions)), layers, tuple(order))
 
 
 def _refuse_other_kinds(file: WireFile) -> None:

@@ -107,6 +107,7 @@ def fit_net(file: CaffeModel, name: str, *, input_px: int | None = None) -> Fit:
     """
     net = NETS[name]
     layers, missing, misfits = _find_layers(net, list(file.layers))
+    misfits += _wrong_order(file.order)
     shapes: dict[str, tuple[int, ...]] = {}
     blamed: dict[str, str] = {}
     for row, layer in layers.items():
@@ -193,6 +194,17 @@ def _find_layers(net: Net, names: Sequence[str]) -> tuple[dict[Row, str], list[s
         else:
             missing.append(row.layer)
     return layers, missing, several
+
+
+def _wrong_order(order: Sequence[str]) -> list[str]:
+    """AlexNet has CaffeNet's names and shapes, but normalises before it pools."""
+    return [
+        f"'norm{k}' comes before 'pool{k}', as in AlexNet, not after it"
+        for k in (1, 2)
+        if f"norm{k}" in order
+        and f"pool{k}" in order
+        and order.index(f"norm{k}") < order.index(f"pool{k}")
+    ]
 
 
 def _sizes(

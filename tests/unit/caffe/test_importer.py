@@ -269,3 +269,24 @@ def test_no_mean_is_folded_where_the_first_layer_pads(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"pads with zeros.*Use --mean preprocessing"):
         import_caffe(path, mean="folded", input_px=16)
+
+
+def test_alexnet_is_not_taken_for_caffenet(tmp_path: Path) -> None:
+    """It has the same names and shapes; only the order of pool and norm differs."""
+    blobs = blobs_of("caffenet")
+    in_order = {"conv1": blobs.pop("conv1"), "norm1": [], "pool1": [], **blobs}
+    alexnet = write_caffemodel(tmp_path / "bvlc_alexnet.caffemodel", in_order)
+    in_order = {"conv1": in_order["conv1"], "pool1": [], "norm1": [], **blobs}
+    caffenet = write_caffemodel(tmp_path / "caffenet.caffemodel", in_order)
+
+    with pytest.raises(WeightsError, match=r"'norm1' comes before 'pool1', as in AlexNet"):
+        import_caffe(alexnet, input_px=PX)
+    assert import_caffe(caffenet, input_px=PX).net == "caffenet"
+
+
+def test_the_smallest_input_is_the_one_on_record(lrcn_file: Path) -> None:
+    """The released RGB LRCN was checked with inputs down to -128.68 (paper 2.9)."""
+    backbone = import_caffe(lrcn_file, input_px=PX).saved.model.backbone
+    black = torch.zeros(1, 3, PX, PX, dtype=torch.uint8)
+
+    assert backbone.normalise(black).min().item() == pytest.approx(-128.68)
