@@ -7,7 +7,7 @@ good is the model on the held-out videos.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ from lrcn.models.activity import ActivityModel
 from lrcn.structures import ClipBatch, SkippedFile, VideoFeatures, VideoList
 from lrcn.train.config import Experiment
 from lrcn.train.log import RunLog
-from lrcn.train.validate import Score, probabilities, score
+from lrcn.train.validate import Score, answer, score
 
 _FRAME_CACHE_PX = 128
 """Frames of at most this size are worth keeping on disk between epochs."""
@@ -112,32 +112,37 @@ class Examples:
         """Score the model on the held-out videos; None when there are none."""
         if self.val is None:
             return None
-        features: Iterable[VideoFeatures]
+        share = self._share(self.val)
+        features: Iterable[VideoFeatures | SkippedFile]
         if self._val_features is not None:
             features = self._val_features
         else:
-            features = self._extracted(model, self._share(self.val))
-        found = probabilities(model, self._on(features), self.experiment.dataset.sampling)
-        merged: dict[str, Tensor] = {}
+            features = self._extracted(model, share)
+        # By place in the list: intervals of one video share its id.
+        found: dict[int, Tensor] = {}
+        sampling = self.experiment.dataset.sampling
+        for index, video in enumerate(features):
+            if isinstance(video, VideoFeatures):
+                features_VTD = video.features_VTD.to(self.device)
+                found[self._place(index)] = answer(model, features_VTD, sampling)
+            elif video not in self.skipped:
+                self._without_failed(share, {index: video})
+        merged: dict[int, Tensor] = {}
         for part in self.processes.gather_objects(found):
             merged |= part
-        ids = [item.video_id for item in self.val.items if item.video_id in merged]
-        targets_NK = label_targets(self.val, model.class_names)
-        rows = [i for i, item in enumerate(self.val.items) if item.video_id in merged]
-        probs_NK = torch.stack([merged[video_id] for video_id in ids])
-        return score(probs_NK, targets_NK[rows], multi_label=model.multi_label)
-
-    def _on(self, features: Iterable[VideoFeatures]) -> Iterator[VideoFeatures]:
-        """Features on the device of the model; one video at a time."""
-        for video in features:
-            yield VideoFeatures(
-                video_id=video.video_id,
-                features_VTD=video.features_VTD.to(self.device),
-                pts_seconds_T=video.pts_seconds_T,
-                frame_indices_T=video.frame_indices_T,
-                info=video.info,
-                truncated=video.truncated,
+        if not merged:
+            raise MissingFilesError(
+                f"none of the {len(self.val)} validation videos can be decoded; at least 1 is"
+                " needed. Repair them, or give others with --val-data"
             )
+        rows = sorted(merged)
+        targets_NK = label_targets(self.val, model.class_names)[rows]
+        probs_NK = torch.stack([merged[row] for row in rows])
+        return score(probs_NK, targets_NK, multi_label=model.multi_label)
+
+    def _place(self, index: int) -> int:
+        """Where an item of this process's share stands in the whole list."""
+        return self.processes.rank + index * self.processes.world_size
 
     def _share(self, videos: VideoList) -> VideoList:
         rank, size = self.processes.rank, self.processes.world_size
@@ -197,7 +202,8 @@ class Examples:
         """
         if model.backbone is None:
             found = list(self._features(videos, None, model, cache=None))
-            return self._without_failed(videos, found), [
+            broken = {i: f for i, f in enumerate(found) if isinstance(f, SkippedFile)}
+            return self._without_failed(videos, broken), [
                 f for f in found if isinstance(f, VideoFeatures)
             ]
         cache = FeatureCache()
@@ -209,13 +215,13 @@ class Examples:
             precision=choose_precision(self.experiment.train.precision, self.device),
             max_error=0.1,
         )
-        failed: list[SkippedFile] = []
+        failed: dict[int, SkippedFile] = {}
         share = self._share(videos)
         started, num_frames = time.monotonic(), 0
         self.log.start_bar("features", len(share))
         for done, found_one in enumerate(self._features(share, backbone, model, cache=cache), 1):
             if isinstance(found_one, SkippedFile):
-                failed.append(found_one)
+                failed[self._place(done - 1)] = found_one
             else:
                 num_frames += len(found_one)
             rate = num_frames / max(time.monotonic() - started, 1e-9)
@@ -226,7 +232,9 @@ class Examples:
             f"features of {len(share)} videos, {num_frames} frames, in {seconds:.1f} s"
             f" ({num_frames / max(seconds, 1e-9):.0f} frames/s; {backbone.description})"
         )
-        all_failed = [f for part in self.processes.gather_objects(failed) for f in part]
+        all_failed: dict[int, SkippedFile] = {}
+        for part in self.processes.gather_objects(failed):
+            all_failed |= part
         kept = self._without_failed(videos, all_failed)
         assert model.preprocessing is not None
         source = FeatureSource.of(backbone, model.preprocessing, self.experiment.dataset.sampling)
@@ -249,23 +257,23 @@ class Examples:
             feature_dim=model.feature_dim,
         )
 
-    def _without_failed(
-        self, videos: VideoList, found: Iterable[VideoFeatures | SkippedFile]
-    ) -> VideoList:
-        failed = [f for f in found if isinstance(f, SkippedFile)]
+    def _without_failed(self, videos: VideoList, failed: Mapping[int, SkippedFile]) -> VideoList:
+        """The videos without those that failed, by their place; these are listed, or an error."""
         if not failed:
             return videos
         if self.experiment.dataset.missing == "error":
+            first = failed[min(failed)]
             raise MissingFilesError(
                 f"{len(failed)} of {len(videos)} videos cannot be decoded, first"
-                f" {failed[0].path}: {failed[0].reason}."
+                f" {first.path}: {first.reason}."
                 " Repair or remove them, or leave them out with --missing skip"
             )
-        self.skipped.extend(failed)
-        paths = {f.path for f in failed}
-        return with_items(videos, [i for i in videos.items if i.path not in paths])
+        self.skipped.extend(failed[place] for place in sorted(failed))
+        return with_items(videos, [v for i, v in enumerate(videos.items) if i not in failed])
 
-    def _extracted(self, model: ActivityModel, videos: VideoList) -> Iterator[VideoFeatures]:
+    def _extracted(
+        self, model: ActivityModel, videos: VideoList
+    ) -> Iterator[VideoFeatures | SkippedFile]:
         """Features by the CNN as it is at this moment, for validating while it learns."""
         backbone = model.backbone
         assert backbone is not None
@@ -283,8 +291,4 @@ class Examples:
             feature_dim=model.feature_dim,
         )
         with torch.no_grad():
-            for video in found:
-                if isinstance(video, VideoFeatures):
-                    yield video
-                elif video not in self.skipped:
-                    self._without_failed(videos, [video])
+            yield from found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,20 +38,22 @@ class Score:
 
 
 @torch.no_grad()
+def answer(model: ActivityModel, features_VTD: Tensor, sampling: SamplingConfig) -> Tensor:
+    """probs_K of a video: all clips at `clip_stride`, mean over steps and clips."""
+    views = clip_probs(
+        model,
+        features_VTD,
+        clip_length=sampling.clip_length,
+        clip_stride=sampling.clip_stride,
+    )
+    return video_probs(views).cpu()
+
+
 def probabilities(
     model: ActivityModel, features: Iterable[VideoFeatures], sampling: SamplingConfig
 ) -> dict[str, Tensor]:
-    """probs_K of every video by id: all clips at `clip_stride`, mean over steps and clips."""
-    found = {}
-    for video in features:
-        views = clip_probs(
-            model,
-            video.features_VTD,
-            clip_length=sampling.clip_length,
-            clip_stride=sampling.clip_stride,
-        )
-        found[video.video_id] = video_probs(views).cpu()
-    return found
+    """The answer to every video by id, where ids are unique: no two intervals of one video."""
+    return {video.video_id: answer(model, video.features_VTD, sampling) for video in features}
 
 
 def score(probs_NK: Tensor, targets_NK: Tensor, *, multi_label: bool) -> Score:
@@ -87,13 +89,3 @@ def is_better(
     if select_by == "loss":
         return new.loss < progress.best_loss
     return (new.value, -new.loss) > (progress.best_score, -progress.best_loss)
-
-
-def targets_of(labels: Sequence[Sequence[str]], class_names: Sequence[str]) -> Tensor:
-    """targets_NK float32, 1 at every label of a video."""
-    index = {name: k for k, name in enumerate(class_names)}
-    targets_NK = torch.zeros(len(labels), len(class_names))
-    for row, names in enumerate(labels):
-        for name in names:
-            targets_NK[row, index[name]] = 1.0
-    return targets_NK
