@@ -274,6 +274,10 @@ def _described(preprocessing: Preprocessing, *, stored_flow: bool) -> dict[str, 
     described = dataclasses.asdict(preprocessing)
     if preprocessing.channel_order == "rgb":
         del described["channel_order"]
+    if not preprocessing.original_quirks:
+        del described["original_quirks"]
+    if not preprocessing.original_quirks:
+        del described["original_quirks"]
     if preprocessing.modality == "rgb":
         del described["modality"], described["flow"]
     else:

@@ -91,6 +91,8 @@ CHANGES = [
     {"preprocessing": replace(PREPROCESSING, interpolation="bicubic")},
     {"preprocessing": replace(PREPROCESSING, pixel_mean=(1.0, 0.0, 0.0))},
     {"preprocessing": replace(PREPROCESSING, resize_px=29)},
+    {"preprocessing": replace(PREPROCESSING, channel_order="bgr")},
+    {"preprocessing": replace(PREPROCESSING, original_quirks=("unsorted_frames",))},
     {"backbone": "other"},
     {"feature_layer": "fc6"},
     {"weights_hash": "124"},
