@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -39,6 +39,9 @@ class ActivityConfig:
     """Where the backbone's features are taken (fc6, fc7, pre_logits, pooled); its own when none."""
     input_px: int | None = None
     """Side in pixels of the square that the backbone sees; its own when none."""
+    crop_fraction: float | None = None
+    """Share of the frame's short side that the square covers, above 0 to 1, for backbones that cut
+    it from the middle (usually 0.875); the backbone's own when none."""
     unit: Literal["lstm", "rnn", "gru"] = "lstm"
     """The recurrent unit; rnn is the paper's, with an output layer of its own."""
     num_layers: int = 1
@@ -64,6 +67,10 @@ class ActivityConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 problems.append(f"{name} must be at least 1, not {value}")
+        if self.crop_fraction is not None and not 0 < self.crop_fraction <= 1:
+            problems.append(
+                f"crop_fraction must be above 0 and at most 1, not {self.crop_fraction}"
+            )
         if problems:
             raise ConfigError("; ".join(problems))
 
@@ -263,6 +270,9 @@ def _backbone(config: ActivityConfig, seed: int, preprocessing: Preprocessing | 
                 f" for {backbone.preprocessing.input_px}; set input_px to the same number"
             )
         backbone.preprocessing = preprocessing
+    elif config.crop_fraction is not None and backbone.preprocessing.resize_mode == "short_side":
+        resize_px = round(backbone.preprocessing.input_px / config.crop_fraction)
+        backbone.preprocessing = replace(backbone.preprocessing, resize_px=resize_px)
     return backbone
 
 

@@ -29,7 +29,10 @@ def auto() -> Experiment:
         model=ActivityConfig(
             kind="lrcn",
             backbone="efficientnet_lite0",
-            hidden_size=256,
+            # All of the height: what tells an activity is not always in the middle.
+            crop_fraction=1.0,
+            # Few sources are learnt by heart by many units; thousands of clips bear more.
+            hidden_size=64,
             feature_dropout=0.5,
             output_dropout=0.5,
             init="modern",

@@ -202,3 +202,14 @@ def test_config_round_trip_and_help() -> None:
     config = ActivityConfig(kind="mean_pool", backbone="none", feature_dim=3)
     assert from_dict(ActivityConfig, to_dict(config)) == config
     assert all(setting.help for setting in describe(ActivityConfig))
+
+
+@pytest.mark.parametrize(("fraction", "resize_px"), [(None, 256), (1.0, 224), (0.5, 448)])
+def test_the_square_covers_the_named_share_of_the_short_side(fraction, resize_px):
+    config = ActivityConfig(backbone="efficientnet_lite0", weights="random", crop_fraction=fraction)
+    assert create_model(config, CLASSES).preprocessing.resize_px == resize_px
+
+
+def test_an_impossible_share_is_refused():
+    with pytest.raises(ConfigError, match="crop_fraction must be above 0 and at most 1, not 1.5"):
+        ActivityConfig(crop_fraction=1.5)
