@@ -276,8 +276,6 @@ def _described(preprocessing: Preprocessing, *, stored_flow: bool) -> dict[str, 
         del described["channel_order"]
     if not preprocessing.original_quirks:
         del described["original_quirks"]
-    if not preprocessing.original_quirks:
-        del described["original_quirks"]
     if preprocessing.modality == "rgb":
         del described["modality"], described["flow"]
     else:
