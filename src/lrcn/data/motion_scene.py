@@ -2,9 +2,10 @@
 
 Every shape gets a *path* in three coordinates: across, down and size (its logarithm). A place on
 a path is a number from 0 to 1. An action runs through one coordinate from end to end, turn_back
-and pulse shuttle between the ends; the other coordinates rest at a random place. Seen at a random time of a clip, all three places are uniform and
-independent of one another and of the action; so are angle, shape, colour and background, which
-are drawn before the action is looked at. Only the change from frame to frame tells the class.
+and pulse shuttle between the ends; the other coordinates rest at a random place. Seen at a random
+time, all three places are uniform and independent of one another and of the action; so are angle,
+shape, colour and background, which are drawn before the action is looked at. Only the change from
+frame to frame tells the class.
 """
 
 from __future__ import annotations
