@@ -52,6 +52,9 @@ from lrcn.train.validate import probabilities
 TURN_NAME = "leave-one-out.json"
 """Written last into the run of a turn: what every sequence of the person was taken for."""
 RESULTS_NAME = "results.json"
+NUM_CROPS = 10
+"""Views of a tested sequence (paper 2.6): five crops and their mirror images. The small backbone
+sees whole frames, so that here it is the frame and its mirror image; nobody has a better side."""
 
 Report = Callable[[str], None]
 
@@ -128,7 +131,7 @@ def leave_one_person_out(
             dataset=replace(experiment.dataset, val_fraction=0.0),
             train=replace(experiment.train, seed=seed, select_by="last", patience=None),
         )
-        mark = fingerprint(settings, [content, person], 1)
+        mark = fingerprint(settings, [content, person, f"{NUM_CROPS} crops"], 1)
         found = _finished(turn, mark)
         if found is None:
             started = time.monotonic()
@@ -137,10 +140,12 @@ def leave_one_person_out(
             shutil.rmtree(turn, ignore_errors=True)  # unfinished, or of other settings
             dataset = replace(settings.dataset, data=str(listed))
             train(replace(settings, dataset=dataset), turn, threads=threads, quiet=True)
-            answers = _test(turn, tested)
+            said = measure(turn, tested)
             found = {
                 "mark": mark,
-                "predicted": answers,
+                "predicted": {
+                    name: max(probs, key=probs.__getitem__) for name, probs in said.items()
+                },
                 "seconds": time.monotonic() - started,
             }
             write_text(turn / TURN_NAME, json.dumps(found, indent=2) + "\n")
@@ -164,8 +169,16 @@ def _finished(turn: Path, mark: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("mark") == mark else None
 
 
-def _test(run_dir: Path, items: Sequence[VideoItem]) -> dict[str, str]:
-    """What the run's model takes every item for."""
+def measure(run_dir: Path, items: Sequence[VideoItem]) -> dict[str, dict[str, float]]:
+    """What the model of a run says of every item: probabilities by class name.
+
+    Args:
+        run_dir: Of a finished training.
+        items: Their sequences, from `export_masks`.
+
+    Raises:
+        MediaError: one of the videos cannot be read any more.
+    """
     saved = load_model(run_dir)
     backbone = saved.model.backbone
     assert backbone is not None  # the recipes of this file have one
@@ -176,13 +189,17 @@ def _test(run_dir: Path, items: Sequence[VideoItem]) -> dict[str, str]:
             lambda frames_NCHW: backbone(backbone.normalise(frames_NCHW)),
             saved.model.preprocessing,
             sampling=saved.sampling,
+            num_crops=NUM_CROPS,
         ):
             if isinstance(found, SkippedFile):
                 raise MediaError(f"{found.path}: {found.reason}")
             features.append(found)
     probs = probabilities(saved.model, features, saved.sampling)
     names = saved.model.class_names
-    return {item.video_id: names[int(probs[item.video_id].argmax())] for item in items}
+    return {
+        item.video_id: dict(zip(names, probs[item.video_id].tolist(), strict=True))
+        for item in items
+    }
 
 
 def run(
@@ -238,6 +255,7 @@ def run(
             "persons": persons_of(items),
             "num_sequences": len(items),
             "selection": "one set of settings for all turns; the last epoch",
+            "num_crops": NUM_CROPS,
             "interval_method": "Wilson, 0.95",
             "versions": versions(),
             "processor": describe_processor(),

@@ -218,6 +218,22 @@ def test_finished_turns_are_kept_unfinished_and_changed_ones_repeated(tmp_path, 
     assert len(trained) == 3
 
 
+def test_a_sequence_and_its_mirror_image_are_taken_for_the_same(tmp_path):
+    """Both are views of the test: probabilities are the mean over the two."""
+    sequences = read_masks(_write(tmp_path / "masks.mat"))
+    flipped = [replace(s, masks_THW=s.masks_THW[:, :, ::-1].copy()) for s in sequences]
+    items = export_masks(sequences, tmp_path / "out" / "videos")
+    weizmann.leave_one_person_out(items, _tiny(), tmp_path / "out", 0, threads=1)
+    run = tmp_path / "out" / "runs" / "tiny-seed0-without-ann"
+
+    plain = weizmann.measure(run, items)
+    mirrored = weizmann.measure(run, export_masks(flipped, tmp_path / "flipped"))
+
+    assert plain.keys() == {item.video_id for item in items}
+    for name, probs in plain.items():
+        assert mirrored[name] == pytest.approx(probs, abs=1e-5)
+
+
 def test_the_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt("Go on with: lrcn train --resume")
