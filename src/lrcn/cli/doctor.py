@@ -18,6 +18,7 @@ _PACKAGES = (
     "torchvision",
     "timm",
     "av",
+    "opencv-python-headless",
     "numpy",
     "pillow",
     "h5py",

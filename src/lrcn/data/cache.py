@@ -27,6 +27,7 @@ from torch import Tensor
 from lrcn.data.store import TensorStore
 from lrcn.errors import DataError
 from lrcn.structures import Clip, Preprocessing, VideoFeatures, VideoInfo
+from lrcn.video.flow import FLOW_VERSION
 
 _FORMAT = 1
 """Part of every name; raised when the meaning of a file changes."""
@@ -280,6 +281,7 @@ def _described(preprocessing: Preprocessing, *, stored_flow: bool) -> dict[str, 
         del described["modality"], described["flow"]
     else:
         described["stored_flow"] = stored_flow
+        described["flow_version"] = FLOW_VERSION
     return described
 
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from lrcn.errors import DataError, OutputError
 from lrcn.settings import from_dict, to_dict
 from lrcn.structures import FlowConfig
+from lrcn.video.flow import FLOW_VERSION
 from lrcn.video.repeats import Repeats
 
 MANIFEST_NAME = "lrcn-flow.manifest"
@@ -51,7 +52,7 @@ class FlowStorage:
         plain = to_dict(self)
         if self.format != "jpeg":
             del plain["quality"]
-        text = json.dumps({"format_version": _FORMAT, **plain}, sort_keys=True)
+        text = json.dumps({"flow_version": FLOW_VERSION, **plain}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -120,9 +120,7 @@ class Stream:
 
     def fork(self) -> Stream:
         """A second stream that has seen the same frames."""
-        other = copy.copy(self)
-        other._estimator = _estimator(self.model)  # one per thread
-        return other
+        return copy.copy(self)
 
     def push(self, frames: Any, *, seconds: float | None = None) -> Tensor:
         """See one frame or several.

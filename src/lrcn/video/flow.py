@@ -33,6 +33,9 @@ Grey = NDArray[np.uint8]
 
 _CONTRIB = "pip uninstall -y opencv-python-headless && pip install opencv-contrib-python-headless"
 
+FLOW_VERSION = 2
+"""Part of the names of cached and stored flow; raised when the same settings give other images."""
+
 _LEAST_PX = 40
 _MOST_ASPECT = 8
 """DIS builds its pyramid from the longer side and reads outside of the shorter one where that is
@@ -40,10 +43,12 @@ too short (OpenCV 5.0 crashes at 12 x 200 pixels), so such frames are padded."""
 
 
 class FlowEstimator:
-    """Finds the flow from one frame to the next. One object per thread: OpenCV's keep buffers.
+    """Finds the flow from one frame to the next; may be used by several threads.
 
-    The answer depends on the two frames alone. OpenCV's own threads are switched off for the whole
-    process: several videos are worked on at the same time instead, which wastes none.
+    The answer depends on the two frames alone. For that every pair gets an OpenCV object of its
+    own (0.2 ms): DIS keeps buffers, and on small frames with flat ground their old content moves
+    vectors by a third of a pixel. OpenCV's own threads are switched off for the whole process:
+    several videos are worked on at the same time instead, which wastes none.
     """
 
     def __init__(self, config: FlowConfig) -> None:
@@ -55,7 +60,8 @@ class FlowEstimator:
         cv2 = _opencv()
         self.config = config
         self._cv2 = cv2
-        self._calc = _METHODS[config.method](cv2)
+        self._new_calc = _METHODS[config.method]
+        self._new_calc(cv2)
         self._pads = config.method.startswith("dis_")
 
     def grey(self, frame_HWC: Pixels) -> Grey:
@@ -78,7 +84,8 @@ class FlowEstimator:
             around = ((top, top), (left, left))
             before_HW = np.pad(before_HW, around, mode="edge")
             after_HW = np.pad(after_HW, around, mode="edge")
-        found = np.asarray(self._calc(before_HW, after_HW), np.float32)
+        calc = self._new_calc(self._cv2)
+        found = np.asarray(calc(before_HW, after_HW), np.float32)
         return np.nan_to_num(found[top : top + height, left : left + width])
 
     def image(self, before_HW: Grey, after_HW: Grey) -> Pixels:

@@ -349,3 +349,16 @@ def test_after_a_kill_the_same_command_goes_on(tmp_path):
     for i in range(12):
         stored = np.stack([f.permute(1, 2, 0) for f in _all(FrameFolder(out / "a" / f"v{i:02}"))])
         assert stored.shape == (11, 48, 64, 3)
+
+
+@pytest.mark.real_data
+def test_a_real_clip_that_repeats_frames(real_data, tmp_path):
+    clip = real_data / "ucf101-6" / "videos" / "HorseRace" / "v_HorseRace_g04_c03.avi"
+    summary = _make(clip, tmp_path / "OUT", format="ffv1")
+
+    assert [(r.num_images, r.every) for r in summary.repeated] == [(77, 2)]
+    with open_pictures(tmp_path / "OUT" / "v_HorseRace_g04_c03.mkv", SEES_FLOW) as stored:
+        images = _all(stored)
+    assert torch.equal(images, _all(open_flow(clip, FAST)))
+    # A camera that follows horses: most pixels move.
+    assert (images[:, 2].float() - 128).mean() > 8

@@ -222,6 +222,24 @@ def test_equal_frames_do_not_move():
     assert np.abs(image.astype(int) - 128).max() <= 1
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_flow_depends_on_its_two_frames_alone(method):
+    """OpenCV's DIS objects keep buffers, whose old content shows on flat ground."""
+    frames = np.full((8, 32, 32, 3), 40, np.uint8)
+    for t in range(8):
+        frames[t, :, 3 * t : 3 * t + 4] = 220
+    estimator = FlowEstimator(FlowConfig(method=method))
+    greys = [estimator.grey(frame) for frame in frames]
+
+    def flow(t):
+        return estimator.flow(greys[t - 1], greys[t])
+
+    forward = {t: flow(t) for t in range(1, 8)}
+    backward = {t: flow(t) for t in range(7, 0, -1)}
+
+    assert all(np.array_equal(forward[t], backward[t]) for t in forward)
+
+
 def test_one_estimator_gives_the_same_again():
     estimator = FlowEstimator(DEFAULT)
     before, after = (estimator.grey(frame) for frame in _pair(slide(2, 1)))
