@@ -194,11 +194,7 @@ class FlowConfig:
 
     @property
     def lowest(self) -> int:
-        """Smallest value of x and y, as far below the centre as `highest` is above it.
-
-        Paper: clips to 0...255, which is not symmetrical about 128. Here 0 is left out (motion of
-        8 pixels to the left becomes 1), so that mirroring is exact and its own inverse.
-        """
+        """Smallest value of x and y. Paper: 0; here 1, so that mirroring is its own inverse."""
         return max(0, int(2 * self.centre) - 255)
 
     @property
@@ -247,10 +243,8 @@ class Preprocessing:
     pixel_std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """RGB, in units of 0...255."""
     channel_order: Literal["rgb", "bgr"] = "rgb"
-    """Order in which the backbone's first layer gets the channels: "bgr" for weights that were
-    imported from Caffe as they are. Mean and deviation are RGB all the same."""
+    """Of the backbone's input: "bgr" for Caffe's weights as they are. Mean and std stay RGB."""
     modality: Modality = "rgb"
-    """What the backbone sees: frames, or flow images made of them."""
     flow: FlowConfig = field(default_factory=FlowConfig)
     """For modality "flow": how the flow images are made."""
     original_quirks: tuple[Quirk, ...] = ()
