@@ -25,8 +25,9 @@ from lrcn.errors import OutputError
 from lrcn.evaluate.loop import evaluate_videos
 from lrcn.evaluate.protocol import DataChoice, ProtocolConfig
 from lrcn.evaluate.results import Results
+from lrcn.models.segment_config import SegmentConfig
+from lrcn.models.segments import find_segments
 from lrcn.predict.predictor import load
-from lrcn.predict.segments import SegmentConfig, find_segments
 from lrcn.recipes.motion import lrcn, single_frame
 from lrcn.report.build import build_report
 from lrcn.report.run import load_run
