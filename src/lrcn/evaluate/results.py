@@ -90,6 +90,9 @@ class EvaluationProtocol:
     """Wall clock of the evaluation."""
     segment_options: Mapping[str, Any] | None = None
     """How segments were found, where they were measured (`models.segment_config`)."""
+    fusion: Mapping[str, Any] | None = None
+    """Of several models together: `members`, `fusion_weights`, and `weights_from`, how the weights
+    were chosen (`evaluate.fuse`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
