@@ -42,6 +42,8 @@ CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 LABELS_NAME = "labels.txt"
 CARD_NAME = "README.md"
+FUSION_TASK = "fusion"
+"""The `task` of a folder that holds several models (`lrcn.fusion_folder`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +169,7 @@ def find_model_folder(path: str | os.PathLike[str]) -> Path:
         )
     for candidate in (folder, folder / "best", folder / "last"):
         settle_folder(candidate)
-        if (candidate / CONFIG_NAME).is_file() and (candidate / WEIGHTS_NAME).is_file():
+        if _is_model_folder(candidate):
             return candidate
     raise ModelError(
         f"no model at {folder}: a model folder holds {CONFIG_NAME} and {WEIGHTS_NAME},"
@@ -175,14 +177,29 @@ def find_model_folder(path: str | os.PathLike[str]) -> Path:
     )
 
 
+def _is_model_folder(folder: Path) -> bool:
+    config = folder / CONFIG_NAME
+    if not config.is_file():
+        return False
+    if (folder / WEIGHTS_NAME).is_file():
+        return True
+    # Several models in one folder have their weights in folders of their own.
+    return f'"task": "{FUSION_TASK}"' in config.read_text(encoding="utf-8", errors="replace")
+
+
 def load_model(path: str | os.PathLike[str]) -> SavedModel:
     """Load a model folder, or the best model of a run folder; in evaluation mode, on the CPU.
 
     Raises:
-        ModelError: when the folder is absent, damaged, or of a newer format.
+        ModelError: when the folder is absent, damaged, of a newer format, or holds several models.
     """
     folder = find_model_folder(path)
-    config = _read_config(folder / CONFIG_NAME)
+    config = read_config(folder / CONFIG_NAME)
+    if config.get("task") == FUSION_TASK:
+        raise ModelError(
+            f"{folder} holds several fused models, and one is needed here."
+            f" Name one of its members, for example {folder / 'member_1'}"
+        )
     try:
         preprocessing = config["preprocessing"]
         settings = from_dict(ActivityConfig, config["model"])
@@ -214,7 +231,12 @@ def load_model(path: str | os.PathLike[str]) -> SavedModel:
     return saved
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """The `config.json` of a model folder.
+
+    Raises:
+        ModelError: it cannot be read, or is of another format.
+    """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

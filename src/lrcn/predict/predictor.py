@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from lrcn.checkpoint import SavedModel, load_model
+from lrcn.checkpoint import SavedModel
 from lrcn.data.datasets.walk import strip_media_extension
 from lrcn.data.extract import extract_features
 from lrcn.data.modality import FlowSource, holds_flow
@@ -34,11 +34,15 @@ from lrcn.engine import (
     set_threads,
 )
 from lrcn.errors import ConfigError, MediaError, ModelError
+from lrcn.fusion_folder import SavedFusion, load_any
 from lrcn.models.segment_config import DEFAULT_SEGMENTS, SegmentConfig
 from lrcn.models.segments import end_of_frames, find_segments
 from lrcn.models.views import clip_probs, frame_probs, video_probs, whole_probs
 from lrcn.predict.stream import Stream
 from lrcn.structures import Prediction, Segment, SkippedFile, VideoFeatures, VideoItem
+
+if TYPE_CHECKING:
+    from lrcn.predict.fused import FusedPredictor
 
 DEFAULT_LABEL_THRESHOLD = 0.5
 """From which a label counts in a multi-label model that has no fitted thresholds."""
@@ -50,11 +54,11 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     precision: Precision = "auto",
-) -> Predictor:
+) -> Predictor | FusedPredictor:
     """Make a predictor of a saved model.
 
     Args:
-        model: A run folder of `lrcn train`, or a model folder.
+        model: A run folder of `lrcn train`, or a model folder; of `lrcn fuse` too.
         device: "auto", "cpu", "cuda", ...
         threads: Of the processor, for the whole process; None leaves them as they are.
         precision: Of the backbone; "auto" takes bfloat16 where the processor is fast in it and
@@ -67,7 +71,16 @@ def load(
     chosen = choose_device(device)
     if threads is not None:
         set_threads(threads)
-    return Predictor(load_model(model), device=chosen, precision=precision)
+    return predictor_of(load_any(model), device=chosen, precision=precision)
+
+
+def predictor_of(saved: SavedModel | SavedFusion, **options: Any) -> Predictor | FusedPredictor:
+    """The predictor of a loaded model, or of several fused ones; options as of `Predictor`."""
+    if isinstance(saved, SavedFusion):
+        from lrcn.predict.fused import FusedPredictor
+
+        return FusedPredictor(saved, **options)
+    return Predictor(saved, **options)
 
 
 class Predictor:
@@ -169,13 +182,9 @@ class Predictor:
             TypeError: it is nothing of the above.
         """
         item = source if video_id is None else (video_id, source)
-        with closing(
+        return only_answer(
             self.predict_many([item], top_k=top_k, threshold=threshold, segments=segments)
-        ) as predictions:
-            prediction = next(predictions)
-        if prediction.error is not None:
-            raise MediaError(f"{prediction.path}: {prediction.error}")
-        return prediction
+        )
 
     def predict_many(
         self,
@@ -196,11 +205,7 @@ class Predictor:
         Yields:
             One `Prediction` per source; where it could not be read with `error` alone.
         """
-        if top_k < 1 or (threshold is not None and not 0 <= threshold <= 1):
-            raise ConfigError(
-                f"top_k is {top_k} and threshold {threshold}; top_k must be 1 or more, a threshold"
-                " lies between 0 and 1"
-            )
+        check_options(top_k, threshold)
         names: deque[tuple[str, str]] = deque()
 
         def items() -> Iterator[VideoItem | tuple[str, Any]]:
@@ -261,7 +266,14 @@ class Predictor:
                 f"the model gives NaN or infinity for {path}: its weights are damaged, or its"
                 " training diverged. Train again with a lower learning rate"
             )
-        class_name, prob, ranked = self._decide(probs_K, top_k, threshold)
+        class_name, prob, ranked = decide(
+            probs_K,
+            self.class_names,
+            multi_label=self.model.multi_label,
+            thresholds=self.saved.thresholds,
+            top_k=top_k,
+            threshold=threshold,
+        )
         found: tuple[Segment, ...] = ()
         if segments is not None:
             found = find_segments(
@@ -286,29 +298,61 @@ class Predictor:
             truncated=features.truncated,
         )
 
-    def _decide(
-        self, probs_K: Tensor, top_k: int, threshold: float | None
-    ) -> tuple[str | None, float, tuple[tuple[str, float], ...]]:
-        """The class (None where none reaches the threshold), its probability, and the ranking.
 
-        One label: the `top_k` most probable classes are ranked. Several: those that hold.
-        """
-        probs = probs_K.tolist()
-        order = sorted(range(len(probs)), key=lambda k: (-probs[k], k))
-        if self.model.multi_label:
-            fitted = self.saved.thresholds or (DEFAULT_LABEL_THRESHOLD,) * len(probs)
-            limits = fitted if threshold is None else (threshold,) * len(probs)
-            ranked = [k for k in order if probs[k] >= limits[k]]
-            best = ranked[0] if ranked else None
-        else:
-            ranked = order[:top_k]
-            best = order[0] if threshold is None or probs[order[0]] >= threshold else None
-        names = self.class_names
-        return (
-            None if best is None else names[best],
-            probs[order[0] if best is None else best],
-            tuple((names[k], probs[k]) for k in ranked),
+def only_answer(predictions: Generator[Prediction, None, None]) -> Prediction:
+    """The answer to a single video.
+
+    Raises:
+        MediaError: it could not be read.
+    """
+    with closing(predictions):
+        prediction = next(predictions)
+    if prediction.error is not None:
+        raise MediaError(f"{prediction.path}: {prediction.error}")
+    return prediction
+
+
+def check_options(top_k: int, threshold: float | None) -> None:
+    """Refuse impossible options of a prediction.
+
+    Raises:
+        ConfigError: one of them is.
+    """
+    if top_k < 1 or (threshold is not None and not 0 <= threshold <= 1):
+        raise ConfigError(
+            f"top_k is {top_k} and threshold {threshold}; top_k must be 1 or more, a threshold"
+            " lies between 0 and 1"
         )
+
+
+def decide(
+    probs_K: Tensor,
+    names: Sequence[str],
+    *,
+    multi_label: bool,
+    thresholds: Sequence[float] | None,
+    top_k: int,
+    threshold: float | None,
+) -> tuple[str | None, float, tuple[tuple[str, float], ...]]:
+    """The class (None where none reaches the threshold), its probability, and the ranking.
+
+    One label: the `top_k` most probable classes are ranked. Several: those that hold.
+    """
+    probs = probs_K.tolist()
+    order = sorted(range(len(probs)), key=lambda k: (-probs[k], k))
+    if multi_label:
+        fitted = thresholds or (DEFAULT_LABEL_THRESHOLD,) * len(probs)
+        limits = fitted if threshold is None else (threshold,) * len(probs)
+        ranked = [k for k in order if probs[k] >= limits[k]]
+        best = ranked[0] if ranked else None
+    else:
+        ranked = order[:top_k]
+        best = order[0] if threshold is None or probs[order[0]] >= threshold else None
+    return (
+        None if best is None else names[best],
+        probs[order[0] if best is None else best],
+        tuple((names[k], probs[k]) for k in ranked),
+    )
 
 
 def _item(source: Any) -> VideoItem | tuple[str, Any]:
