@@ -38,7 +38,7 @@ NEEDS_ARGUMENT = {
 
 def test_the_table_is_the_one_that_users_were_promised() -> None:
     promised = {"train", "evaluate", "predict", "report", "compare", "recipes", "benchmark"}
-    promised |= {"import-caffe", "flow"}
+    promised |= {"import-caffe", "flow", "fuse"}
     promised |= {"demo", "doctor", "data make", "data check", "data split"}
 
     assert promised == {" ".join(command) for command in ALL}
@@ -124,6 +124,7 @@ def test_absent_input_is_exit_code_2_and_one_line_that_names_it(
         ("predict",): [absent, "video.mp4"],
         ("report",): [absent],
         ("compare",): [absent, absent],
+        ("fuse",): [absent, absent, "--out", str(tmp_path / "fused")],
         ("import-caffe",): [absent, "--out", str(tmp_path / "model")],
         ("flow",): [absent, str(tmp_path / "flow")],
         ("data", "make"): ["moton", str(tmp_path / "out")],

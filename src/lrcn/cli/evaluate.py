@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from lrcn.cli.measuring import (
+    DataSource,
+    FlowChoice,
+    Missing,
+    measure,
+    protocol_of,
+    runs_of,
+    seen_as,
+)
 from lrcn.cli.options import DEFAULTS, ComputeOptions, SegmentOptions
 from lrcn.cli.output import (
     print_json,
@@ -18,18 +27,15 @@ from lrcn.cli.output import (
     write_file,
 )
 from lrcn.cli.parser import UsageError, option
-from lrcn.cli.parts import Part, Run, choose_part, find_run
+from lrcn.cli.parts import Part, Run, choose_part, trained_on
 from lrcn.models.segment_config import DEFAULT_SEGMENTS
 
 if TYPE_CHECKING:
     from lrcn.checkpoint import SavedModel
     from lrcn.evaluate.protocol import DataChoice, ProtocolConfig
     from lrcn.evaluate.results import Results
+    from lrcn.fusion_folder import SavedFusion
     from lrcn.structures import VideoList
-    from lrcn.train.config import DatasetConfig
-
-Missing = Literal["error", "skip"]
-FlowChoice = Literal["auto", "computed", "stored"]
 
 _HEADLINES = 12
 """Metrics shown to people; the JSON has all."""
@@ -66,10 +72,11 @@ def evaluate(
 
     Measured is the part that --split names; else DATA's test part; else, of the data that the
     run was trained on, the part that it held out; else everything. Clip length, stride and rate
-    are the model's own unless given. In a run folder the results are also kept in results/.
+    are the model's own unless given. In a run folder, or a fused model's, the results are also
+    kept in results/.
 
     Args:
-        model: Run folder or model folder.
+        model: Run folder or model folder; of `lrcn fuse` too.
         data: Folder or list file with labelled videos; default: the data of the run.
         split: train, val, test or all.
         fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
@@ -96,37 +103,51 @@ def evaluate(
     if out is not None:
         refuse_existing_file(out, overwrite=overwrite)
     device = compute.start()
-    from lrcn.checkpoint import find_model_folder, load_model
+    from lrcn.checkpoint import find_model_folder
     from lrcn.data.cache import FeatureCache
-    from lrcn.evaluate.loop import evaluate_videos
+    from lrcn.fusion_folder import SavedFusion, load_any
 
-    folder, run = find_model_folder(model), find_run(model)
-    saved = load_model(folder)
-    settings = _protocol(
-        saved,
-        protocol=protocol,
-        num_crops=num_crops,
-        clip_length=clip_length,
-        clip_stride=clip_stride,
-        frame_stride=frame_stride,
-        sample_fps=sample_fps,
-        segment_options=segment_options,
-    )
-    source = _Source(data, run, layout, fold, videos_root, missing)
+    folder = find_model_folder(model)
+    saved = load_any(folder)
+    runs = runs_of(model, saved)
+    run = next(iter(runs), None)
+    given = {
+        "protocol": protocol,
+        "num_crops": num_crops,
+        "clip_length": clip_length,
+        "clip_stride": clip_stride,
+        "frame_stride": frame_stride,
+        "sample_fps": sample_fps,
+        "segment_options": segment_options,
+    }
+    source = DataSource(data, run, layout, fold, videos_root, missing)
     source_of_flow = flow or (source.own.flow_source if source.own else "auto")
-    videos = _seen_as(source.read(), saved, source_of_flow)
+    videos = source.read()
+    if not isinstance(saved, SavedFusion):
+        videos = seen_as(videos, saved, source_of_flow)
     chosen, choice = choose_part(videos, run, split=split, allow_leaks=allow_leaks)
-    saved.model.to(device)
+    for other in runs[1:]:
+        trained = trained_on(chosen, other, knowingly=split in ("train", "all"), allow=allow_leaks)
+        choice = replace(choice, warnings=(*choice.warnings, *trained))
+    if isinstance(saved, SavedFusion):
+        choice = _after_search(choice, chosen, saved)
     work: dict[str, Any] = {
+        "device": device,
         "precision": compute.precision,
         "cache": None if no_cache else FeatureCache(),
         "decode_threads": 2,
         "missing": source.missing,
     }
     if calibrate:
+        if isinstance(saved, SavedFusion):
+            raise UsageError(
+                f"--calibrate fits one model, and {folder} holds several fused ones."
+                " Calibrate each of them, then fuse them again"
+            )
         val = _validation_part(videos, run, val_data)
-        val = _seen_as(val, saved, source_of_flow)
+        val = seen_as(val, saved, source_of_flow)
         with watcher("calibrating", quiet=compute.quiet) as watch:
+            settings = protocol_of(saved, **given)
             saved = _calibrate(saved, folder, val, settings, {**work, "watch": watch})
         choice = _after_fitting(choice, chosen, val)
         kept = f"temperature {float(saved.model.temperature):.3f} is kept in {folder}"
@@ -135,110 +156,32 @@ def evaluate(
     for note in (*choice.warnings, *videos.notes):
         say(f"note: {note}", quiet=compute.quiet)
     with watcher("evaluating", quiet=compute.quiet) as watch:
-        results = evaluate_videos(
-            saved.model,
+        results = measure(
+            saved,
             chosen,
-            settings,
+            given,
+            source_of_flow,
             choice=choice,
-            thresholds=saved.thresholds,
             seed=compute.seed_or_zero,
             model_path=str(folder),
             watch=watch,
             **work,
         )
-    kept_in = [results.save(run.folder)] if run is not None else []
+    kept_in = []
+    if isinstance(saved, SavedFusion):
+        kept_in.append(results.save(folder))
+    elif run is not None:
+        kept_in.append(results.save(run.folder))
     if out is not None:
         write_file(out, results.to_json())
         kept_in.append(out)
     if as_json:
         print_json(results.to_dict())
     else:
-        _show(results)
+        show_results(results)
     for place in kept_in:
         say(f"results: {place}", quiet=compute.quiet)
     return report_skipped(results.skipped, quiet=compute.quiet)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """DATA and how it is read: a run's own data as the run read them, unless told otherwise."""
-
-    data: Path | None
-    run: Run | None
-    layout: str | None
-    fold: int | None
-    videos_root: Path | None
-    given_missing: Missing | None
-
-    @property
-    def own(self) -> DatasetConfig | None:
-        """The run's settings, where DATA is what it was trained on."""
-        if self.run is None:
-            return None
-        own = self.run.experiment.dataset
-        is_own = self.data is None or self.data.resolve() == Path(own.data).resolve()
-        return own if is_own else None
-
-    @property
-    def missing(self) -> Missing:
-        """What happens with absent or unreadable files."""
-        if self.given_missing is not None:
-            return self.given_missing
-        return "error" if self.own is None else self.own.missing
-
-    def read(self) -> VideoList:
-        """The list of videos.
-
-        Raises:
-            UsageError: there is neither DATA nor a run that knows its own.
-        """
-        from lrcn.data.datasets import read_dataset
-
-        own = self.own
-        data = self.data if own is None else Path(own.data)
-        if data is None:
-            raise UsageError(
-                "--data is missing: a model folder on its own does not know its data."
-                " Give a folder or a list file with labelled videos"
-            )
-        return read_dataset(
-            data,
-            layout=self.layout or (own.layout if own else None),
-            fold=self.fold or (own.fold if own else None),
-            videos_root=self.videos_root or (own.videos_root if own else None),
-            missing=self.missing,
-            group_by=own.group_by if own else None,
-            group_pattern=own.group_pattern if own else None,
-            min_classes=1,
-        )
-
-
-def _seen_as(videos: VideoList, saved: SavedModel, source: FlowChoice) -> VideoList:
-    """The videos as what the model sees, pictures or flow images.
-
-    Raises:
-        DataError: they do not fit the model.
-    """
-    from lrcn.data.modality import settle_modality
-
-    own = saved.model.preprocessing
-    if saved.model.backbone is None or own is None:
-        return videos
-    settled = settle_modality(
-        videos, modality=own.modality, source=source, flow=own.flow, adopt=False
-    )
-    return replace(settled.videos, notes=(*settled.videos.notes, *settled.notes))
-
-
-def _protocol(saved: SavedModel, **given: Any) -> ProtocolConfig:
-    """The paper's protocol with the model's own sampling, and what was given over it."""
-    from lrcn.evaluate.protocol import ProtocolConfig
-
-    own = {
-        name: getattr(saved.sampling, name)
-        for name in ("clip_length", "clip_stride", "frame_stride", "sample_fps")
-    }
-    return ProtocolConfig(**own | {k: v for k, v in given.items() if v is not None})
 
 
 def _validation_part(videos: VideoList, run: Run | None, val_data: Path | None) -> VideoList:
@@ -258,6 +201,17 @@ def _after_fitting(choice: DataChoice, chosen: VideoList, val: VideoList) -> Dat
     return replace(choice, warnings=(*choice.warnings, note))
 
 
+def _after_search(choice: DataChoice, chosen: VideoList, saved: SavedFusion) -> DataChoice:
+    """A warning where the fusion weights were searched on videos that are then measured."""
+    shared = {item.video_id for item in chosen.items} & set(saved.search_video_ids)
+    if not shared:
+        return choice
+    note = (
+        f"the fusion weights were searched on {len(shared)} of these videos: scores look too good"
+    )
+    return replace(choice, warnings=(*choice.warnings, note))
+
+
 def _calibrate(
     saved: SavedModel,
     folder: Path,
@@ -269,7 +223,8 @@ def _calibrate(
     from lrcn.checkpoint import SavedModel, save_model
     from lrcn.evaluate.calibrate import fit_on_validation
 
-    fitted = fit_on_validation(saved.model, val, settings, **work)
+    device = work.pop("device")
+    fitted = fit_on_validation(saved.model.to(device), val, settings, **work)
     saved.model.temperature.fill_(fitted.temperature)
     result = SavedModel(
         saved.model,
@@ -282,7 +237,8 @@ def _calibrate(
     return result
 
 
-def _show(results: Results) -> None:
+def show_results(results: Results) -> None:
+    """Results for people."""
     protocol = results.protocol
     print_line(
         f"{protocol.num_videos} videos of {protocol.data}"

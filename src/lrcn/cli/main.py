@@ -19,6 +19,7 @@ from lrcn.cli.demo import demo
 from lrcn.cli.doctor import doctor
 from lrcn.cli.evaluate import evaluate
 from lrcn.cli.flow import flow
+from lrcn.cli.fuse import fuse
 from lrcn.cli.import_caffe import import_caffe
 from lrcn.cli.parser import (
     Command,
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "predict": predict,
     "report": report,
     "compare": compare,
+    "fuse": fuse,
     "data": {"make": data_make, "check": data_check, "split": data_split},
     "import-caffe": import_caffe,
     "flow": flow,

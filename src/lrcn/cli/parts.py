@@ -94,7 +94,7 @@ def choose_part(
     if split == "all":
         chosen, name, how = videos, "all", "everything"
     elif split is None and parts and not any(i.split == "test" for i in videos.items):
-        held_out = [i for i in videos.items if parts.get(_identity(i)) not in ("train", None)]
+        held_out = [i for i in videos.items if parts.get(identity_of(i)) not in ("train", None)]
         if not held_out:
             raise DataError(
                 f"all {len(videos)} videos of {videos.source} were trained on by {_name(run)}."
@@ -106,7 +106,7 @@ def choose_part(
         chosen, name = select_for_evaluation(marked, None if split in (None, "all") else split)
         how = _how(videos, name, parts, run)
     warnings = run.warnings if run is not None and name == "val" and parts else ()
-    warnings += _leaks(chosen, run, knowingly=split in ("train", "all"), allow_leaks=allow_leaks)
+    warnings += trained_on(chosen, run, knowingly=split in ("train", "all"), allow=allow_leaks)
     choice = DataChoice(split=name, how=how, warnings=warnings, allow_leaks=allow_leaks)
     return chosen, choice
 
@@ -115,7 +115,8 @@ _Key = tuple[str, str, float | None, float | None]
 """File, id within it (feature files hold many), interval."""
 
 
-def _identity(item: VideoItem) -> _Key:
+def identity_of(item: VideoItem) -> _Key:
+    """What tells one item from another, however its path is written."""
     from lrcn.data.twins import identity
 
     path, inside = identity(item)
@@ -126,8 +127,8 @@ def _parts_of_run(videos: VideoList, run: Run | None) -> dict[_Key, Split | None
     """The part in which the run had each of these videos; empty when it trained on none."""
     if run is None or run.division is None:
         return {}
-    parts = {_identity(item): item.split for item in run.division.items}
-    shared = {key: parts[key] for key in map(_identity, videos.items) if key in parts}
+    parts = {identity_of(item): item.split for item in run.division.items}
+    shared = {key: parts[key] for key in map(identity_of, videos.items) if key in parts}
     if "train" not in shared.values():
         return {}
     return shared
@@ -137,7 +138,7 @@ def _with_run_parts(videos: VideoList, parts: dict[_Key, Split | None]) -> Video
     """Videos whose data name no part get the one that the run gave them."""
     if not parts or any(item.split for item in videos.items):
         return videos
-    items = tuple(replace(i, split=parts.get(_identity(i))) for i in videos.items)
+    items = tuple(replace(i, split=parts.get(identity_of(i))) for i in videos.items)
     return replace(videos, items=items)
 
 
@@ -160,10 +161,14 @@ def _run_how(run: Run | None) -> str:
     return "by the run" if run is None else run.val_how
 
 
-def _leaks(
-    chosen: VideoList, run: Run | None, *, knowingly: bool, allow_leaks: bool
+def trained_on(
+    chosen: VideoList, run: Run | None, *, knowingly: bool = False, allow: bool = False
 ) -> tuple[str, ...]:
-    """Warnings about what was trained on too; refused unless asked for."""
+    """Warnings about what a run trained on too; refused unless asked for.
+
+    Raises:
+        LeakError: there are such videos, and neither `knowingly` nor `allow` holds.
+    """
     from lrcn.data.datasets import with_items
     from lrcn.data.leaks import refuse_leaks
 
@@ -174,11 +179,11 @@ def _leaks(
         return ()
     found = refuse_leaks(
         {"training": with_items(run.division, trained), "evaluation": chosen},
-        allow_leaks=allow_leaks or knowingly,
+        allow_leaks=allow or knowingly,
     )
     if not found:
         return ()
-    why = "--allow-leaks" if allow_leaks else "as asked for by --split"
+    why = "--allow-leaks" if allow else "as asked for by --split"
     return (
         f"leaks: {len(found)} groups or files were trained on too ({why}), first: {found[0][2]}",
     )

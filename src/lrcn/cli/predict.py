@@ -24,6 +24,7 @@ from lrcn.models.segment_config import DEFAULT_SEGMENTS
 
 if TYPE_CHECKING:
     from lrcn.models.segment_config import SegmentConfig
+    from lrcn.predict.fused import FusedPredictor
     from lrcn.predict.predictor import Predictor
     from lrcn.structures import Prediction
 
@@ -52,7 +53,7 @@ def predict(
     that cannot be read is reported and does not stop the others; the exit code is then 1.
 
     Args:
-        model: Run folder or model folder.
+        model: Run folder or model folder; of `lrcn fuse` too.
         paths: Files, folders, patterns ("clips/*.mp4"), or - for a list on stdin.
         top_k: How many classes to list per video.
         threshold: Below this probability the answer is none of the classes.
@@ -75,16 +76,17 @@ def predict(
             "PATHS is missing: give files, folders, patterns, or - for a list on stdin"
         )
     device = compute.start()
-    from lrcn.checkpoint import load_model
+    from lrcn.fusion_folder import SavedFusion, load_any
     from lrcn.predict.inputs import passed_over
-    from lrcn.predict.predictor import Predictor
+    from lrcn.predict.predictor import predictor_of
 
-    saved = load_model(model)
-    inputs = list(_inputs(paths, features=saved.model.backbone is None))
+    saved = load_any(model)
+    first = saved.members[0] if isinstance(saved, SavedFusion) else saved
+    inputs = list(_inputs(paths, features=first.model.backbone is None))
     for path in passed_over(paths):
         say(f"not read, no video by its name: {path}", quiet=compute.quiet)
     copies = _copies(annotate, [i for i in inputs if isinstance(i, str)], overwrite=overwrite)
-    predictor = Predictor(
+    predictor = predictor_of(
         saved,
         device=device,
         precision=compute.precision,
@@ -173,7 +175,7 @@ def _copies(annotate: Path | None, paths: Sequence[str], *, overwrite: bool) -> 
 
 
 def _answers(
-    predictor: Predictor,
+    predictor: Predictor | FusedPredictor,
     inputs: Sequence[str | Prediction],
     top_k: int,
     threshold: float | None,

@@ -276,6 +276,7 @@ def conditions(run: ReportRun) -> str:
             name.replace("_", " "): _words(value)
             for name, value in vars(p).items()
             if name not in ("warnings", "versions", "preprocessing")
+            and (name != "fusion" or value is not None)
         }
         versions = ", ".join(f"{name} {v}" for name, v in p.versions.items())
         preprocessing = ", ".join(f"{name} {_words(v)}" for name, v in p.preprocessing.items())
@@ -295,5 +296,6 @@ def _words(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_words(v)}" for name, v in value.items())
     if isinstance(value, list | tuple):
-        return " ".join(str(v) for v in value)
+        between = "; " if any(isinstance(v, Mapping) for v in value) else " "
+        return between.join(_words(v) for v in value)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
