@@ -36,8 +36,8 @@ def weizmann_lrcn() -> Experiment:
 
     Command: python -m lrcn.recipes.weizmann original_masks.mat OUT
     Data: 93 sequences, 9 persons, 10 actions; leave one person out.
-    Time: under a minute per person on two cores.
-    Expected: 0.95 of the sequences or more.
+    Time: 25 to 30 s per person and model on one core.
+    Expected: 0.95 of the sequences or more; 0.957 to 0.978 with three seeds.
     """
     return Experiment(
         name="weizmann_lrcn",
@@ -84,7 +84,7 @@ def weizmann_single_frame() -> Experiment:
     Command: python -m lrcn.recipes.weizmann original_masks.mat OUT
     Data: as `weizmann_lrcn`.
     Time: as `weizmann_lrcn`.
-    Expected: below `weizmann_lrcn`.
+    Expected: below `weizmann_lrcn`; 0.892 to 0.925 with three seeds.
     """
     base = weizmann_lrcn()
     return replace(

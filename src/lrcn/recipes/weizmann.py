@@ -2,8 +2,8 @@
 
 93 sequences of 9 persons doing 10 actions, as masks of 144 x 180 pixels in one MATLAB file. The
 protocol of the literature trains on eight persons and tests on the ninth, nine times; every
-sequence is tested once. Nothing is chosen with the person left out: all turns have the same
-settings, and the last epoch counts.
+sequence is tested once. Within a turn nothing is chosen with the person left out: all turns have
+the same settings, and the last epoch counts.
 
     python -m lrcn.recipes.weizmann original_masks.mat OUT --seeds 3
 
@@ -268,7 +268,7 @@ def run(
 
 def print_results(document: dict[str, Any]) -> None:
     """The table on stdout, and what was taken for what."""
-    table = Table(title="leave one person out, sequences recognised (95 % interval)")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("model", "seed", "right", "accuracy_top1", "interval", "seconds"):
         table.add_column(name, justify="left" if name == "model" else "right")
     lines = []
@@ -285,10 +285,12 @@ def print_results(document: dict[str, Any]) -> None:
             )
             wrong = ", ".join(f"{w['video_id']} as {w['predicted']}" for w in seed["wrong"])
             lines.append(f"{model}, seed {seed['seed']}, wrong: {wrong or 'none'}")
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console = Console(file=sys.stdout, highlight=False, markup=False)
+    if not console.is_terminal:  # nothing is cut off in a pipe
+        console = Console(file=sys.stdout, highlight=False, markup=False, width=160)
     console.print(table)
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line, soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

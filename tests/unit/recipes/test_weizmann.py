@@ -262,12 +262,14 @@ def test_the_table_shows_every_seed_and_what_was_taken_for_what(capsys):
         seed=2, truth=truth, predicted={**truth, "run/ann_run": "skip"}, seconds=1.0
     )
 
-    weizmann.print_results({"models": {"tiny": {"seeds": [result.to_dict()]}}})
+    weizmann.print_results({"models": {"a_model_of_long_name": {"seeds": [result.to_dict()]}}})
 
     text = capsys.readouterr().out
     assert "1 of 2" in text
     assert "0.5000" in text
-    assert "tiny, seed 2, wrong: run/ann_run as skip" in text
+    assert "a_model_of_long_name, seed 2, wrong: run/ann_run as skip" in text
+    assert text.count("a_model_of_long_name") == 2, "cut off in the table"
+    assert "0.095 to 0.905" in text
 
 
 def test_both_models_get_the_very_same_treatment():
