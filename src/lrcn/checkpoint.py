@@ -347,8 +347,12 @@ def _card_text(saved: SavedModel) -> str:
         lines += ["", "Protocol: " + json.dumps(dict(card.protocol), default=str)]
     else:
         lines.append("None yet.")
-    lines += [
-        "",
+    return "\n".join([*lines, "", *card_ending(card.notes)])
+
+
+def card_ending(notes: str = "") -> list[str]:
+    """Last lines of every model card: how to use the folder, and what made it."""
+    return [
         "## Use",
         "",
         "```python",
@@ -358,7 +362,6 @@ def _card_text(saved: SavedModel) -> str:
         'print(predictor("video.mp4"))',
         "```",
         "",
-        f"Made with lrcn {__version__}. {card.notes}".rstrip(),
+        f"Made with lrcn {__version__}. {notes}".rstrip(),
         "",
     ]
-    return "\n".join(lines)

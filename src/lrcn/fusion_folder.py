@@ -27,6 +27,7 @@ from lrcn.checkpoint import (
     FUSION_TASK,
     LABELS_NAME,
     SavedModel,
+    card_ending,
     find_model_folder,
     load_model,
     new_folder,
@@ -264,14 +265,6 @@ def _card_text(fusion: SavedFusion, names: Sequence[str]) -> str:
         "",
         f"Weights: {fusion.weights_from}. Each member's own card tells what it was trained on.",
         "",
-        "```python",
-        "import lrcn",
-        "",
-        'predictor = lrcn.load("this-folder")',
-        'print(predictor("video.mp4"))',
-        "```",
-        "",
-        f"Made with lrcn {__version__}.",
-        "",
+        *card_ending(),
     ]
     return "\n".join(lines)

@@ -5,37 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fakes.command_line import Run
 from tests.fakes.worlds import write_feature_world
 
 import lrcn as library
 from lrcn.cli.main import main
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def lrcn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command line in this process: exit code, stdout, stderr."""
-    monkeypatch.setenv("LRCN_DEBUG", "1")  # an unexpected error shows where it comes from
-    capsys.readouterr()
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A list of feature files."""
-    return write_feature_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
