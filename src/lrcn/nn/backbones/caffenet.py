@@ -151,16 +151,21 @@ class CaffeNet(Backbone):
                 x = F.max_pool2d(x, 3, 2, ceil_mode=True)
             if conv.norm:
                 x = self.get_submodule(f"norm{k}")(x)
-        x = F.relu(self.get_submodule("fc6")(x.flatten(1)))
-        if self.feature_layer != "fc6":
-            x = F.relu(self.get_submodule("fc7")(F.dropout(x, 0.5, self.training)))
-        if self.feature_layer == "fc8":
-            x = self.get_submodule("fc8")(F.dropout(x, 0.5, self.training))
-        return x
+        return fully_connected(self, x)
 
     def stages(self) -> list[nn.Module]:
         """conv1 ... conv5, fc6, ...: in this order."""
         return [child for child in self.children() if next(child.parameters(), None) is not None]
+
+
+def fully_connected(net: Backbone, maps_NCHW: Tensor) -> Tensor:
+    """fc6, fc7, fc8 of a network with Caffe's layer names, as far as its feature layer."""
+    x = F.relu(net.get_submodule("fc6")(maps_NCHW.flatten(1)))
+    if net.feature_layer != "fc6":
+        x = F.relu(net.get_submodule("fc7")(F.dropout(x, 0.5, net.training)))
+    if net.feature_layer == "fc8":
+        x = net.get_submodule("fc8")(F.dropout(x, 0.5, net.training))
+    return x
 
 
 def build_caffenet(weights: str, feature_layer: str | None, input_px: int | None) -> CaffeNet:

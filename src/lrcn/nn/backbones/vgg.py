@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lrcn.errors import ConfigError
 from lrcn.nn.backbone import Backbone, check_feature_layer
+from lrcn.nn.backbones.caffenet import fully_connected
 from lrcn.nn.weights import CUT_OFF, load_own
 from lrcn.structures import Preprocessing
 
@@ -77,12 +78,7 @@ class VGG16(Backbone):
             for k in range(1, num_convs + 1):
                 x = F.relu(self.get_submodule(f"conv{block}_{k}")(x))
             x = F.max_pool2d(x, 2, 2, ceil_mode=True)
-        x = F.relu(self.get_submodule("fc6")(x.flatten(1)))
-        if self.feature_layer != "fc6":
-            x = F.relu(self.get_submodule("fc7")(F.dropout(x, 0.5, self.training)))
-        if self.feature_layer == "fc8":
-            x = self.get_submodule("fc8")(F.dropout(x, 0.5, self.training))
-        return x
+        return fully_connected(self, x)
 
     def stages(self) -> list[nn.Module]:
         """conv1_1 ... conv5_3, fc6, ...: in this order."""
