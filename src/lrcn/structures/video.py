@@ -22,7 +22,8 @@ IGNORE_INDEX = -100
 """A target with this value is left out of the loss."""
 
 
-def _check(condition: bool, message: str) -> None:
+def check(condition: bool, message: str) -> None:
+    """Raise `ValueError` with the message unless the condition holds."""
     if not condition:
         raise ValueError(message)
 
@@ -62,10 +63,10 @@ class Clip:
 
     def __post_init__(self) -> None:
         shape = tuple(self.frames_TCHW.shape)
-        _check(len(shape) == 4 and shape[1] == 3, f"frames_TCHW must be T x 3 x H x W, not {shape}")
+        check(len(shape) == 4 and shape[1] == 3, f"frames_TCHW must be T x 3 x H x W, not {shape}")
         for name in ("pts_seconds_T", "frame_indices_T"):
             found = tuple(getattr(self, name).shape)
-            _check(found == shape[:1], f"{name} must have shape {shape[:1]}, not {found}")
+            check(found == shape[:1], f"{name} must have shape {shape[:1]}, not {found}")
 
     def __len__(self) -> int:
         return int(self.frames_TCHW.shape[0])
@@ -86,7 +87,7 @@ class Segment:
     prob: float | None = None
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             self.end_seconds >= self.start_seconds,
             f"a segment ends before it starts: {self.start_seconds} .. {self.end_seconds} seconds",
         )
@@ -182,12 +183,12 @@ class FlowConfig:
     motion gives the same grey levels whatever the resolution; none = never."""
 
     def __post_init__(self) -> None:
-        _check(0 < self.scale <= 1e6, f"flow.scale must be positive, not {self.scale}")
-        _check(
+        check(0 < self.scale <= 1e6, f"flow.scale must be positive, not {self.scale}")
+        check(
             1 <= self.centre <= 254 and (2 * self.centre) % 1 == 0,
             f"flow.centre must be a whole or half number from 1 to 254, not {self.centre}",
         )
-        _check(
+        check(
             self.short_px is None or self.short_px >= 16,
             f"flow.short_px must be at least 16, or none, not {self.short_px}",
         )
@@ -251,10 +252,10 @@ class Preprocessing:
     """Faults of the original code to reproduce (paper.md 2.4, 2.7); none by default."""
 
     def __post_init__(self) -> None:
-        _check(self.input_px > 0, f"input_px must be positive, not {self.input_px}")
-        _check(all(s > 0 for s in self.pixel_std), f"pixel_std must be positive: {self.pixel_std}")
+        check(self.input_px > 0, f"input_px must be positive, not {self.input_px}")
+        check(all(s > 0 for s in self.pixel_std), f"pixel_std must be positive: {self.pixel_std}")
         if self.resize_mode == "short_side":
-            _check(
+            check(
                 self.resize_px >= self.input_px,
                 f"resize_px ({self.resize_px}) must be at least input_px ({self.input_px})",
             )
@@ -280,7 +281,7 @@ class Example:
     video_id: str
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             (self.frames_TCHW is None) != (self.features_TD is None),
             "an example holds frames or features, one of the two",
         )
@@ -298,19 +299,19 @@ class ClipBatch:
     video_ids: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             (self.frames_BTCHW is None) != (self.features_BTD is None),
             "a batch holds frames or features, one of the two",
         )
         shape = tuple(self.valid_mask_BT.shape)
-        _check(len(shape) == 2, f"valid_mask_BT must be B x T, not {shape}")
+        check(len(shape) == 2, f"valid_mask_BT must be B x T, not {shape}")
         inputs = self.frames_BTCHW if self.frames_BTCHW is not None else self.features_BTD
         for name, found in (
             ("inputs", tuple(inputs.shape[:2]) if inputs is not None else shape),
             ("reset_mask_BT", tuple(self.reset_mask_BT.shape)),
             ("targets_BTK", tuple(self.targets_BTK.shape[:2])),
         ):
-            _check(found == shape, f"{name} must start with shape {shape}, not {found}")
+            check(found == shape, f"{name} must start with shape {shape}, not {found}")
 
     def __len__(self) -> int:
         return int(self.valid_mask_BT.shape[0])
@@ -345,8 +346,8 @@ class VideoFeatures:
 
     def __post_init__(self) -> None:
         shape = tuple(self.features_VTD.shape)
-        _check(len(shape) == 3, f"features_VTD must be V x T x D, not {shape}")
-        _check(
+        check(len(shape) == 3, f"features_VTD must be V x T x D, not {shape}")
+        check(
             tuple(self.pts_seconds_T.shape) == shape[1:2],
             f"pts_seconds_T must have {shape[1]} entries, not {tuple(self.pts_seconds_T.shape)}",
         )

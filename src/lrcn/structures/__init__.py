@@ -1,0 +1,53 @@
+"""What crosses a floor: small frozen dataclasses, checked when they are made."""
+
+from lrcn.structures.language import (
+    Caption,
+    CaptionBatch,
+    CaptionItem,
+    CaptionList,
+    Description,
+    Media,
+)
+from lrcn.structures.video import (
+    IGNORE_INDEX,
+    Clip,
+    ClipBatch,
+    Example,
+    FlowConfig,
+    Modality,
+    Prediction,
+    Preprocessing,
+    Quirk,
+    Segment,
+    SkippedFile,
+    Split,
+    VideoFeatures,
+    VideoInfo,
+    VideoItem,
+    VideoList,
+)
+
+__all__ = [
+    "IGNORE_INDEX",
+    "Caption",
+    "CaptionBatch",
+    "CaptionItem",
+    "CaptionList",
+    "Clip",
+    "ClipBatch",
+    "Description",
+    "Example",
+    "FlowConfig",
+    "Media",
+    "Modality",
+    "Prediction",
+    "Preprocessing",
+    "Quirk",
+    "Segment",
+    "SkippedFile",
+    "Split",
+    "VideoFeatures",
+    "VideoInfo",
+    "VideoItem",
+    "VideoList",
+]

@@ -1,0 +1,1 @@
+"""Words: tokenizers and the vocabulary."""
