@@ -103,22 +103,41 @@ class LSTMUnit(RecurrentUnit):
         hidden_NR, cell_NR = memory
         gates_NG = torch.addmm(projected_NG, hidden_NR, self.weight_hh.t())
         i_NR, f_NR, g_NR, o_NR = gates_NG.chunk(4, dim=1)
-        cell_NR = torch.addcmul(
-            torch.sigmoid(f_NR) * cell_NR, torch.sigmoid(i_NR), torch.tanh(g_NR)
-        )
-        hidden_NR = torch.sigmoid(o_NR) * torch.tanh(cell_NR)
-        return hidden_NR, (hidden_NR, cell_NR)
+        return self._open(i_NR, f_NR, g_NR, o_NR, cell_NR)
 
     def instant(
         self, inputs_ND: Tensor, static_NS: Tensor | None, memory: Memory
     ) -> tuple[Tensor, Memory]:
-        """See `RecurrentUnit.instant`; one call of the library's cell is the cheapest."""
+        """See `RecurrentUnit.instant`.
+
+        Few rows make the step a matter of reading the weights. With every gate an entry of a
+        batched product the gates are read by all threads at once; one product of a row with
+        the whole matrix keeps one thread busy.
+        """
+        hidden_NR, cell_NR = memory
+        weight_ih = self.weight_ih[:, : self.input_size]
+        gates_4NR = self._add_share(self.bias.view(4, 1, -1), inputs_ND, weight_ih)
+        gates_4NR = self._add_share(gates_4NR, hidden_NR, self.weight_hh)
         if static_NS is not None:
-            return super().instant(inputs_ND, static_NS, memory)
-        no_bias = torch.zeros_like(self.bias)
-        hidden_NR, cell_NR = torch.lstm_cell(
-            inputs_ND, memory, self.weight_ih, self.weight_hh, self.bias, no_bias
+            weight_is = self.weight_ih[:, self.input_size :]
+            gates_4NR = self._add_share(gates_4NR, static_NS, weight_is)
+        i_NR, f_NR, g_NR, o_NR = gates_4NR.unbind(0)
+        return self._open(i_NR, f_NR, g_NR, o_NR, cell_NR)
+
+    def _add_share(self, gates: Tensor, inputs_NX: Tensor, weight: Tensor) -> Tensor:
+        """gates_4NR plus what the inputs add to them."""
+        weight_4RX = torch.unflatten(weight, 0, (4, self.hidden_size))
+        return torch.baddbmm(gates, inputs_NX.expand(4, -1, -1), weight_4RX.transpose(1, 2))
+
+    @staticmethod
+    def _open(
+        i_NR: Tensor, f_NR: Tensor, g_NR: Tensor, o_NR: Tensor, cell_NR: Tensor
+    ) -> tuple[Tensor, Memory]:
+        """What passes the gates: outputs_NR and the new memory."""
+        cell_NR = torch.addcmul(
+            torch.sigmoid(f_NR) * cell_NR, torch.sigmoid(i_NR), torch.tanh(g_NR)
         )
+        hidden_NR = torch.sigmoid(o_NR) * torch.tanh(cell_NR)
         return hidden_NR, (hidden_NR, cell_NR)
 
     def fused(
