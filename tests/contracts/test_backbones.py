@@ -20,6 +20,7 @@ SMALLER = {"caffenet": 99, "caffenet_hybrid": 99, "small": 32}
 ZOO = [
     ("timm/mobilenetv3_small_050", None, 1024),
     ("timm/mobilenetv3_small_050", "pooled", 288),
+    ("timm/mobilenetv3_small_050", "grid", 1152),
     ("timm/resnet10t", None, 512),
     ("timm/vit_tiny_patch16_224", None, 192),
     ("torchvision/resnet18", None, 512),

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrcn.errors import ConfigError, WeightsError
@@ -26,6 +27,9 @@ _PACKAGED: Final = {
 _BEHIND_POOLING: Final = ("pre_logits", "conv_head", "norm_head", "head")
 """Names of timm's layers between the pooled features and the classifier."""
 
+_GRID: Final = 2
+"""Places down and across of the tap "grid"."""
+
 _HUB_FILES: Final = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -33,7 +37,9 @@ class TimmBackbone(Backbone):
     """A timm model without its classifier.
 
     Feature layers: "pre_logits", what its classifier reads; "pooled", the spatial mean of the last
-    feature maps, where a hidden layer stands between the two (VGG, MobileNetV3).
+    feature maps, where a hidden layer stands between the two (VGG, MobileNetV3); "grid", those
+    maps averaged over 2 x 2 places, where the net ends in maps: the nearest thing to the paper's
+    fc6, which knows where something is.
     """
 
     def __init__(
@@ -43,16 +49,20 @@ class TimmBackbone(Backbone):
         # (VGG-16: 4096 against 512; MobileNetV3: 1280 against 960).
         described: Any = net
         width, pooled_width = int(described.head_hidden_size), int(described.num_features)
-        allowed = ("pre_logits", "pooled") if width != pooled_width else ("pre_logits",)
-        layer = check_feature_layer(name, feature_layer, allowed)
+        widths = {"pre_logits": width}
+        if width != pooled_width:
+            widths["pooled"] = pooled_width
+        if "global_pool" in dict(net.named_children()):
+            widths["grid"] = _GRID**2 * pooled_width
+        layer = check_feature_layer(name, feature_layer, tuple(widths))
         super().__init__(
             name=name,
-            feature_dim=width if layer == "pre_logits" else pooled_width,
+            feature_dim=widths[layer],
             feature_layer=layer,
             preprocessing=preprocessing,
         )
         self.net = net
-        if layer == "pooled":
+        if layer != "pre_logits":
             # Not run for this tap: weights without a gradient would only cost memory.
             for child in set(dict(net.named_children())) & set(_BEHIND_POOLING):
                 setattr(net, child, nn.Identity())
@@ -63,6 +73,9 @@ class TimmBackbone(Backbone):
         features: Tensor
         if self.feature_layer == "pre_logits":
             features = net(frames_NCHW)
+        elif self.feature_layer == "grid":
+            maps_NCHW = net.forward_features(frames_NCHW)
+            features = F.adaptive_avg_pool2d(maps_NCHW, _GRID).flatten(1)
         else:
             features = net.forward_features(frames_NCHW).mean((2, 3))
         return features
