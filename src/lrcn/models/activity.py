@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrcn.errors import ConfigError, ModelError
+from lrcn.errors import ConfigError
+from lrcn.models.visual import NO_BACKBONE, VisualModel, make_backbone, with_parameters
 from lrcn.nn.backbone import Backbone
-from lrcn.nn.backbones import create_backbone
 from lrcn.nn.heads import StepClassifier
 from lrcn.nn.pooling import MeanPool, PerFrame
 from lrcn.nn.recurrent import Recurrent
@@ -21,8 +21,7 @@ from lrcn.nn.seeding import seeded
 from lrcn.nn.sequence import SequenceCore, State
 from lrcn.structures import Preprocessing
 
-NO_BACKBONE = "none"
-"""Name of the backbone of a model that works on precomputed features."""
+__all__ = ["NO_BACKBONE", "ActivityConfig", "ActivityModel", "create_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +74,7 @@ class ActivityConfig:
             raise ConfigError("; ".join(problems))
 
 
-class ActivityModel(nn.Module):
+class ActivityModel(VisualModel):
     """Frames or features in, one prediction per step out.
 
     The backbone sees each frame once (`features`); `unroll` and `step` work on features alone,
@@ -85,9 +84,6 @@ class ActivityModel(nn.Module):
         config: As given.
         class_names: Index = label.
         multi_label: Whether several labels can hold at once (sigmoid in place of softmax).
-        backbone: None for a model on precomputed features.
-        preprocessing: None where nothing is known of how the features were made.
-        feature_dim: D.
         temperature: Divides the logits before they become probabilities; 1 until calibrated.
     """
 
@@ -105,42 +101,13 @@ class ActivityModel(nn.Module):
         multi_label: bool = False,
         preprocessing: Preprocessing | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(backbone=backbone, feature_dim=feature_dim, preprocessing=preprocessing)
         self.config = config
         self.class_names = tuple(class_names)
         self.multi_label = multi_label
-        self.feature_dim = feature_dim
-        self.preprocessing = preprocessing
-        self.backbone = backbone
         self.recurrent = recurrent
         self.head = head
         self.register_buffer("temperature", torch.tensor(1.0))
-
-    def features(self, frames: Tensor) -> Tensor:
-        """What the backbone says of every frame.
-
-        Args:
-            frames: B x T x 3 x H x W or N x 3 x H x W, RGB 0...255, uint8 or floating, at the
-                backbone's input size.
-
-        Returns:
-            B x T x D or N x D.
-
-        Raises:
-            ModelError: the model works on precomputed features.
-            ValueError: the shape is another one.
-        """
-        if self.backbone is None:
-            raise ModelError(
-                "this model was trained on precomputed features and has no backbone for frames;"
-                " give it features (.npy, .npz, .h5), or train one with a backbone"
-            )
-        if frames.ndim not in (4, 5) or frames.shape[-3] != 3:
-            raise ValueError(
-                f"frames must be N x 3 x H x W or B x T x 3 x H x W, not {tuple(frames.shape)}"
-            )
-        features_ND: Tensor = self.backbone(self.backbone.normalise(frames.flatten(0, -4)))
-        return features_ND.reshape(*frames.shape[:-3], self.feature_dim)
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first frame, on the model's device."""
@@ -192,13 +159,10 @@ class ActivityModel(nn.Module):
         return valid_mask_BT & (later_BT == 1)
 
     def parts(self) -> dict[str, nn.Module]:
-        """The parts that can learn at rates of their own; a part without parameters is absent."""
-        parts = {"backbone": self.backbone, "recurrent": self.recurrent, "head": self.head}
-        return {
-            name: part
-            for name, part in parts.items()
-            if part is not None and next(part.parameters(), None) is not None
-        }
+        """See `VisualModel.parts`."""
+        return with_parameters(
+            {"backbone": self.backbone, "recurrent": self.recurrent, "head": self.head}
+        )
 
 
 def create_model(
@@ -251,29 +215,16 @@ def create_model(
 
 
 def _backbone(config: ActivityConfig, seed: int, preprocessing: Preprocessing | None) -> Backbone:
-    backbone = create_backbone(
+    return make_backbone(
         config.backbone,
         weights=config.weights,
         feature_layer=config.feature_layer,
         input_px=config.input_px,
+        crop_fraction=config.crop_fraction,
+        feature_dim=config.feature_dim,
         seed=seed,
+        preprocessing=preprocessing,
     )
-    if config.feature_dim not in (None, backbone.feature_dim):
-        raise ConfigError(
-            f"feature_dim is {config.feature_dim}, but backbone {config.backbone!r} gives"
-            f" {backbone.feature_dim}; leave feature_dim out"
-        )
-    if preprocessing is not None:
-        if preprocessing.input_px != backbone.preprocessing.input_px:
-            raise ConfigError(
-                f"preprocessing gives {preprocessing.input_px} pixels, but the backbone was made"
-                f" for {backbone.preprocessing.input_px}; set input_px to the same number"
-            )
-        backbone.preprocessing = preprocessing
-    elif config.crop_fraction is not None and backbone.preprocessing.resize_mode == "short_side":
-        resize_px = round(backbone.preprocessing.input_px / config.crop_fraction)
-        backbone.preprocessing = replace(backbone.preprocessing, resize_px=resize_px)
-    return backbone
 
 
 def _core(config: ActivityConfig, feature_dim: int) -> SequenceCore:

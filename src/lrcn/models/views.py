@@ -39,6 +39,7 @@ def clip_probs(
     *,
     clip_length: int,
     clip_stride: int,
+    last_clip_twice: bool = False,
     batch: int = 256,
 ) -> ClipViews:
     """The clip protocol: equal to sending every clip through the network on its own.
@@ -48,6 +49,8 @@ def clip_probs(
         features_VTD: V views (1, or 10 crops) x T frames x D.
         clip_length: Frames per clip (paper: 16). A shorter video is one clip, padded.
         clip_stride: Frames from one clip's start to the next one's (paper: 8).
+        last_clip_twice: Count the clip at the end twice, as the original's test programs do; a
+            model of that `original_quirks` does it anyway. Single frames have no clips there.
         batch: Clips unrolled together; changes the memory used, not the result.
 
     Raises:
@@ -58,7 +61,9 @@ def clip_probs(
     if batch < 1:
         raise ValueError(f"batch must be at least 1, not {batch}")
     starts = clip_starts(num_frames, clip_length=clip_length, clip_stride=clip_stride)
-    if model.preprocessing is not None and model.preprocessing.has_quirk("last_clip_twice"):
+    own = model.preprocessing
+    last_clip_twice |= own is not None and own.has_quirk("last_clip_twice")
+    if last_clip_twice and model.config.kind != "single_frame":
         starts = [*starts, starts[-1]]
     # A short video is unrolled at its own length: what the padding would hold cannot matter.
     window = min(clip_length, num_frames)

@@ -63,6 +63,7 @@ class Recurrent(SequenceCore):
         unit: Unit = "lstm",
         dropout: float = 0.0,
         static_size: int = 0,
+        static_layer: int = 0,
         init: Init = "paper",
     ) -> None:
         """Make the stack; weights are drawn from torch's current generator.
@@ -73,7 +74,8 @@ class Recurrent(SequenceCore):
             num_layers: How many layers, at least one.
             unit: "lstm", "rnn" (the paper's, with an output layer) or "gru".
             dropout: Between layers, 0...1.
-            static_size: S, width of an input that is the same at all steps; into the first layer.
+            static_size: S, width of an input that is the same at all steps; 0 for none.
+            static_layer: The layer that it goes into, from 0 (paper 3.1: "factored" is 1).
             init: "paper": weights uniform in ±0.01, all biases 0 (the forget bias too);
                 "modern": Xavier, orthogonal, forget bias 1.
 
@@ -89,17 +91,27 @@ class Recurrent(SequenceCore):
                 f"num_layers must be at least 1 and static_size at least 0,"
                 f" not {num_layers} and {static_size}"
             )
+        if not 0 <= static_layer < num_layers:
+            raise ValueError(
+                f"static_layer must be a layer of the stack, 0 to {num_layers - 1},"
+                f" not {static_layer}"
+            )
         if unit not in _UNITS:
             raise ValueError(f"unknown unit {unit!r}; it takes: {', '.join(_UNITS)}")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.output_size = hidden_size
         self.static_size = static_size
+        self.static_layer = static_layer
         self.dropout = dropout
         self.unit = unit
         kind = _UNITS[unit]
         self.layers = nn.ModuleList(
-            kind(hidden_size if k else input_size, hidden_size, 0 if k else static_size)
+            kind(
+                hidden_size if k else input_size,
+                hidden_size,
+                static_size if k == static_layer else 0,
+            )
             for k in range(num_layers)
         )
         for layer in self._units():
@@ -123,12 +135,24 @@ class Recurrent(SequenceCore):
             return LSTMState(zeros_LNR, zeros_LNR.clone())
         return HiddenState(zeros_LNR)
 
+    def static_gates(self, static_NS: Tensor) -> Tensor:
+        """static_NG, the static input's share of the gates of its layer, biases included.
+
+        Computed once for a sequence and given to every `step`.
+
+        Raises:
+            ValueError: the module has no static input, or one of another width.
+        """
+        self._check_static(static_NS)
+        return self._units()[self.static_layer].static_gates(static_NS)
+
     def step(
         self,
         inputs_ND: Tensor,
         state: State,
         *,
         static_NS: Tensor | None = None,
+        static_gates_NG: Tensor | None = None,
         reset_mask_N: Tensor | None = None,
     ) -> tuple[Tensor, LSTMState | HiddenState]:
         """One instant; see `SequenceCore.step`.
@@ -137,13 +161,15 @@ class Recurrent(SequenceCore):
             inputs_ND: N x input_size.
             state: Of N rows.
             static_NS: N x static_size; None when the module has none.
+            static_gates_NG: In place of `static_NS`, what `static_gates` made of it.
             reset_mask_N: bool, True where the state is set to zero before this step.
 
         Raises:
             ValueError: the static input is missing, or given to a module without one.
             TypeError: the state is of another unit.
         """
-        self._check_static(static_NS)
+        if static_gates_NG is None:
+            self._check_static(static_NS)
         memories = self._memories(state)
         after: list[Memory] = []
         outputs_NX = inputs_ND
@@ -152,7 +178,12 @@ class Recurrent(SequenceCore):
                 memory = _zero_where(reset_mask_N, memory)
             if k and self.training:
                 outputs_NX = F.dropout(outputs_NX, self.dropout)
-            outputs_NX, memory = layer.instant(outputs_NX, None if k else static_NS, memory)
+            if k == self.static_layer and static_gates_NG is not None:
+                projected_NG = layer.add_to_gates(outputs_NX, static_gates_NG)
+                outputs_NX, memory = layer.advance(projected_NG, memory)
+            else:
+                static = static_NS if k == self.static_layer else None
+                outputs_NX, memory = layer.instant(outputs_NX, static, memory)
             after.append(memory)
         return outputs_NX, self._state(after, state)
 
@@ -164,6 +195,7 @@ class Recurrent(SequenceCore):
         valid_mask_BT: Tensor | None = None,
         reset_mask_BT: Tensor | None = None,
         static_BS: Tensor | None = None,
+        static_gates_BG: Tensor | None = None,
     ) -> tuple[Tensor, LSTMState | HiddenState]:
         """Many instants; see `SequenceCore.unroll`.
 
@@ -173,6 +205,7 @@ class Recurrent(SequenceCore):
             valid_mask_BT: bool, False where padded.
             reset_mask_BT: bool, True where the state is set to zero before that step.
             static_BS: B x static_size; None when the module has none.
+            static_gates_BG: In place of `static_BS`, what `static_gates` made of it.
 
         Raises:
             ValueError: shapes do not fit, or the static input is missing or not expected.
@@ -180,7 +213,9 @@ class Recurrent(SequenceCore):
         """
         masks = {"valid_mask_BT": valid_mask_BT, "reset_mask_BT": reset_mask_BT}
         batch, time = check_unroll(inputs_BTD, self.input_size, masks)
-        self._check_static(static_BS)
+        if static_gates_BG is None:
+            self._check_static(static_BS)
+            static_gates_BG = None if static_BS is None else self.static_gates(static_BS)
         if state is None:
             state = self.initial_state(batch)
         memories = self._memories(state)
@@ -191,11 +226,11 @@ class Recurrent(SequenceCore):
             reset_mask_BT = reset_mask_BT if bool(reset_mask_BT[:, 1:].any()) else None
         if valid_mask_BT is not None and bool(valid_mask_BT.all()):
             valid_mask_BT = None
-        if reset_mask_BT is None and static_BS is None and _padded_right(valid_mask_BT):
+        if reset_mask_BT is None and static_gates_BG is None and _padded_right(valid_mask_BT):
             outputs_BTR, after = self._unroll_fused(inputs_BTD, memories, valid_mask_BT)
         else:
             outputs_BTR, after = self._unroll_stepping(
-                inputs_BTD, memories, valid_mask_BT, reset_mask_BT, static_BS
+                inputs_BTD, memories, valid_mask_BT, reset_mask_BT, static_gates_BG
             )
         return outputs_BTR, self._state(after, state)
 
@@ -237,7 +272,7 @@ class Recurrent(SequenceCore):
         memories: list[Memory],
         valid_mask_BT: Tensor | None,
         reset_mask_BT: Tensor | None,
-        static_BS: Tensor | None,
+        static_gates_BG: Tensor | None,
     ) -> tuple[Tensor, list[Memory]]:
         """Step by step, layer after layer, after one matrix product for all inputs of a layer."""
         if valid_mask_BT is not None:
@@ -247,7 +282,12 @@ class Recurrent(SequenceCore):
             if k:
                 data_TNX = F.dropout(data_TNX, self.dropout, self.training)
             outputs = []
-            for t, projected_NG in enumerate(layer.project(data_TNX, None if k else static_BS)):
+            projected_TNG = (
+                layer.add_to_gates(data_TNX, static_gates_BG)
+                if k == self.static_layer and static_gates_BG is not None
+                else layer.project(data_TNX)
+            )
+            for t, projected_NG in enumerate(projected_TNG):
                 if reset_mask_BT is not None:
                     memory = _zero_where(reset_mask_BT[:, t], memory)
                 output_NR, moved = layer.advance(projected_NG, memory)

@@ -64,8 +64,15 @@ class RecurrentUnit(nn.Module, ABC):
         """
         if static_NS is None:
             return F.linear(inputs, self.weight_ih, self.bias)
-        once_NG = F.linear(static_NS, self.weight_ih[:, self.input_size :], self.bias)
-        return F.linear(inputs, self.weight_ih[:, : self.input_size]) + once_NG
+        return self.add_to_gates(inputs, self.static_gates(static_NS))
+
+    def static_gates(self, static_NS: Tensor) -> Tensor:
+        """static_NG, the static input's share in the gates, biases included."""
+        return F.linear(static_NS, self.weight_ih[:, self.input_size :], self.bias)
+
+    def add_to_gates(self, inputs: Tensor, static_NG: Tensor) -> Tensor:
+        """The share of the inputs (... x N x D) in the gates beside that of the static input."""
+        return F.linear(inputs, self.weight_ih[:, : self.input_size]) + static_NG
 
     def instant(
         self, inputs_ND: Tensor, static_NS: Tensor | None, memory: Memory
