@@ -33,7 +33,6 @@ from lrcn.checkpoint import (
     new_folder,
     read_config,
     weights_hash,
-    write_model_files,
 )
 from lrcn.errors import ConfigError, ModelError
 from lrcn.models.fusion import class_columns, normalised
@@ -157,7 +156,7 @@ def save_fusion(folder: Path, fusion: SavedFusion) -> None:
     with new_folder(folder) as draft:
         for name, member in zip(names, fusion.members, strict=True):
             (draft / name).mkdir()
-            write_model_files(draft / name, member)
+            member.write_files(draft / name)
         text = json.dumps(config, indent=2) + "\n"
         (draft / CONFIG_NAME).write_text(text, encoding="utf-8")
         labels = "\n".join(fusion.class_names) + "\n"

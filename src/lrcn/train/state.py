@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from lrcn.checkpoint import SavedModel, new_folder, settle_folder, write_model_files
+from lrcn.checkpoint import Saved, new_folder, settle_folder
 from lrcn.errors import ModelError
 from lrcn.train.optim import MeanWeights
 
@@ -44,7 +44,7 @@ class Progress:
 
 def save_state(
     folder: Path,
-    saved: SavedModel,
+    saved: Saved,
     optimizer: torch.optim.Optimizer,
     mean_weights: MeanWeights | None,
     progress: Progress,
@@ -62,7 +62,7 @@ def save_state(
         header["mean_updates"] = mean_weights.num_updates
         tensors |= {f"mean.{k}": v.detach().cpu() for k, v in mean_weights.shadow.items()}
     with new_folder(folder) as draft:
-        write_model_files(draft, saved)
+        saved.write_files(draft)
         save_file(
             {k: v.contiguous() for k, v in tensors.items()},
             draft / STATE_NAME,
