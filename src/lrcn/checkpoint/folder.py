@@ -142,6 +142,7 @@ def find_model_folder(path: str | os.PathLike[str]) -> Path:
             f"no model at {folder}: there is no such folder."
             " Give a run folder of `lrcn train` or a model folder"
         )
+    folder = named(folder)
     for candidate in (folder, folder / "best", folder / "last"):
         settle_folder(candidate)
         if _is_model_folder(candidate):
@@ -226,8 +227,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     Raises:
         OutputError: when it cannot be written.
     """
-    folder = Path(folder)
-    draft = folder.with_name(f".{folder.name}.draft-{os.getpid()}")
+    folder = named(Path(folder))
+    draft = folder.parent / f".{folder.name}.draft-{os.getpid()}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(draft, ignore_errors=True)
@@ -256,21 +257,28 @@ def settle_folder(folder: Path) -> None:
         aside.rename(folder)
 
 
+def named(folder: Path) -> Path:
+    """The folder under a name of its own, beside which others can be put: not `.` nor `..`."""
+    return folder.resolve() if folder.name in ("", "..") else folder
+
+
 def _aside(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
+    return folder.parent / f".{folder.name}.old"
 
 
 def result_lines(card: ModelCard) -> list[str]:
     """The part of a model card about what was measured, and how."""
     lines = [f"Trained on: {card.data or 'not stated'}.", "", "## Measured results", ""]
     numbers = {k: v for k, v in card.results.items() if isinstance(v, int | float)}
+    counts = {k for k in numbers if k.startswith("num_") or "_num_" in k}
     if not numbers:
         return [*lines, "None yet."]
     lines += ["| key | value | 95 % interval |", "|---|---|---|"]
     for key, value in numbers.items():
         interval = card.results.get(f"{key}_interval")
         shown = f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-        lines.append(f"| {key} | {value:.4f} | {shown} |")
+        number = f"{value:.0f}" if key in counts else f"{value:.4f}"
+        lines.append(f"| {key} | {number} | {shown} |")
     return [*lines, "", "Protocol: " + json.dumps(dict(card.protocol), default=str)]
 
 

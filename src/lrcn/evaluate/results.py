@@ -281,10 +281,12 @@ def results_path(place: Path) -> Path:
     """
     if place.is_file():
         return place
-    # A run's model folder stands for its run.
-    for folder in (place / FOLDER, place, place.parent / FOLDER):
+    whole = place.resolve()
+    candidates = [whole / FOLDER, *([whole] if whole.name == FOLDER else [])]
+    if (whole / "config.json").is_file():  # A run's model folder stands for its run.
+        candidates.append(whole.parent / FOLDER)
+    for folder in candidates:
         found = sorted(folder.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name))
-        found = [p for p in found if folder.name == FOLDER]
         if found:
             return found[-1]
     what = "holds no results" if place.exists() else "does not exist"

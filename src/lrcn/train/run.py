@@ -75,7 +75,13 @@ def prepare_run(run_dir: Path, *, resume: bool, overwrite: bool) -> Path | None:
                 f"{run_dir} is no run folder (no {EXPERIMENT_NAME} in it), so it is not"
                 " overwritten. Remove it yourself, or choose another --out"
             )
-        aside = run_dir.with_name(f".{run_dir.name}.old")
+        whole = run_dir.resolve()
+        if Path.cwd().is_relative_to(whole):
+            raise OutputError(
+                f"{run_dir} is the folder that you are in, which cannot be replaced."
+                " Change to the one above it, and name the run from there"
+            )
+        aside = whole.with_name(f".{whole.name}.old")
         shutil.rmtree(aside, ignore_errors=True)
         run_dir.rename(aside)
     try:

@@ -61,7 +61,26 @@ def test_the_newest_of_a_run_is_loaded(tmp_path: Path) -> None:
     assert load_results(tmp_path).metrics == fake_results(skill=5.0).metrics
     assert load_results(old).metrics == fake_results(skill=0.0).metrics
     (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "config.json").write_text("{}")
     assert results_path(tmp_path / "best") == new
+
+
+def test_a_misspelt_name_beside_results_is_not_taken_for_them(tmp_path: Path) -> None:
+    new = fake_results().save(tmp_path)
+    with pytest.raises(ResultsError, match="bset does not exist"):
+        results_path(tmp_path / "bset")
+    assert results_path(new.parent) == new
+
+
+def test_the_folder_one_is_in_is_a_run_or_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = fake_results().save(tmp_path)
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "config.json").write_text("{}")
+    for place in (tmp_path, tmp_path / "best"):
+        monkeypatch.chdir(place)
+        assert results_path(Path()).resolve() == new
 
 
 def test_saving_below_a_file_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lrcn.errors import ConfigError, OutputError
@@ -56,6 +58,18 @@ def test_overwriting_never_deletes_what_is_no_run(tmp_path):
         prepare_run(precious, resume=False, overwrite=True)
 
     assert (precious / "one.jpg").exists()
+
+
+def test_the_folder_one_is_in_is_not_replaced(tmp_path, monkeypatch):
+    save_experiment(tmp_path, Experiment())
+    (tmp_path / "best").mkdir()
+    monkeypatch.chdir(tmp_path / "best")
+
+    for name in ("..", str(tmp_path), "../best/.."):
+        with pytest.raises(OutputError, match="the folder that you are in"):
+            prepare_run(Path(name), resume=False, overwrite=True)
+
+    assert (tmp_path / "experiment.yaml").exists()
 
 
 def test_resuming_nothing_and_contradictions_are_refused(tmp_path):
