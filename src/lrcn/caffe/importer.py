@@ -17,7 +17,7 @@ from lrcn.caffe.nets import Net
 from lrcn.checkpoint import ModelCard, SavedModel
 from lrcn.errors import ConfigError
 from lrcn.models.activity import ActivityModel, create_model
-from lrcn.structures import Modality, Preprocessing, Quirk
+from lrcn.structures import Modality, Preprocessing, Quirk, quirks_of
 
 MeanPlace = Literal["preprocessing", "folded"]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -93,7 +93,7 @@ def import_caffe(
         pixel_mean=fit.net.pixel_means[modality],
         channel_order=channels,
         modality=modality,
-        original_quirks=original_quirks,
+        original_quirks=quirks_of(model.config.kind, original_quirks),
     )
     if mean == "folded":
         preprocessing = _fold(model, fit.net, preprocessing)

@@ -49,7 +49,7 @@ def import_caffe(
         channels: rgb turns conv1 round once; bgr keeps it and turns the pixels each time.
         input_px: Side of the input, when it was trained with another crop than usual.
         original_quirks: Faults of the original code that evaluation shall reproduce: all, or with
-            commas flow_not_inverted, unsorted_frames, last_clip_twice.
+            commas flow_not_inverted, flow_slice, unsorted_frames, last_clip_twice.
         overwrite: Replace a model that stands in --out.
         as_json: Print one JSON document.
         compute: Options of every command that computes.

@@ -261,10 +261,9 @@ class _Reader:
             frame_stride=self.sampling.frame_stride,
             sample_fps=self.sampling.sample_fps,
         ):
+            frames_VTCHW = self.transform(clip.frames_TCHW, first=num_frames)
             num_frames += len(clip)
-            yield _Frames(
-                self.transform(clip.frames_TCHW), clip.pts_seconds_T, clip.frame_indices_T
-            )
+            yield _Frames(frames_VTCHW, clip.pts_seconds_T, clip.frame_indices_T)
         if num_frames == 0:
             raise MediaError(f"{video.name}: no frame lies in the interval that was asked for")
         yield _End(video_id, video.info, video.truncated, key)

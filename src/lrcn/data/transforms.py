@@ -52,6 +52,10 @@ _MAX_ASPECT = 8.0
 become gigabytes. No crop taken afterwards reaches further than this in a sensible video."""
 
 
+_SLICE_FRAMES = 16
+"""Frames in a batch of the original's program for single frames."""
+
+
 class Box(NamedTuple):
     """A rectangle in pixels."""
 
@@ -172,11 +176,13 @@ class EvalTransform:
                 "their mirrors). Choose one of the two."
             )
 
-    def __call__(self, frames_TCHW: Tensor) -> Tensor:
+    def __call__(self, frames_TCHW: Tensor, *, first: int = 0) -> Tensor:
         """Resize and crop.
 
         Args:
             frames_TCHW: uint8, RGB, any size.
+            first: Place of the first of them among the video's frames; only the fault
+                "flow_slice" depends on it.
 
         Returns:
             frames_VTCHW: uint8, V = `num_crops`, `input_px` square. In memory it is V T H W C,
@@ -194,8 +200,29 @@ class EvalTransform:
         for view, box in enumerate(boxes):
             out_VTCHW[view] = crop(resized_TCHW, box)
         if self.num_crops > len(boxes):
-            out_VTCHW[len(boxes) :] = mirror(out_VTCHW[: len(boxes)], self.preprocessing)
+            straight_VTCHW = out_VTCHW[: len(boxes)]
+            own = self.preprocessing
+            if own.modality == "flow" and own.has_quirk("flow_slice"):
+                out_VTCHW[len(boxes) :] = straight_VTCHW.flip(-1)
+                _negate_by_slice(out_VTCHW, len(boxes), own, first)
+            else:
+                out_VTCHW[len(boxes) :] = mirror(straight_VTCHW, own)
         return out_VTCHW
+
+
+def _negate_by_slice(
+    frames_VTCHW: Tensor, num_straight: int, preprocessing: Preprocessing, first: int
+) -> None:
+    """Negate x where the original's single-frame program does (paper.md 2.7).
+
+    Of batches of 16 frames with ten crops each it takes all rows from the fifth on, where the
+    mirrored ones alone were meant.
+    """
+    spared_T = (torch.arange(frames_VTCHW.shape[1]) + first) % _SLICE_FRAMES == 0
+    mirrored_VTCHW = mirror_flow(frames_VTCHW, preprocessing.flow)
+    negated_VTCHW = mirrored_VTCHW.flip(-1)
+    frames_VTCHW[num_straight:] = negated_VTCHW[num_straight:]
+    frames_VTCHW[:num_straight, ~spared_T] = negated_VTCHW[:num_straight, ~spared_T]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from lrcn.structures.language import (
     Description,
     Media,
 )
+from lrcn.structures.quirks import Quirk, quirks_of
 from lrcn.structures.video import (
     IGNORE_INDEX,
     Clip,
@@ -17,7 +18,6 @@ from lrcn.structures.video import (
     Modality,
     Prediction,
     Preprocessing,
-    Quirk,
     Segment,
     SkippedFile,
     Split,
@@ -50,4 +50,5 @@ __all__ = [
     "VideoInfo",
     "VideoItem",
     "VideoList",
+    "quirks_of",
 ]

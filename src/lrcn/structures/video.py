@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from lrcn.structures.quirks import Quirk
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -202,26 +204,6 @@ class FlowConfig:
     def highest(self) -> int:
         """Largest value of x and y."""
         return min(255, int(2 * self.centre))
-
-
-Quirk = Literal[
-    "all",
-    "crop_only_mirrored",
-    "skip_first_frame",
-    "red_mean",
-    "flow_not_inverted",
-    "unsorted_frames",
-    "last_clip_twice",
-]
-"""Faults of the original code that can be reproduced, to compare against old numbers::
-
-    crop_only_mirrored  training: clips that are not mirrored are squashed whole, never cropped
-    skip_first_frame    training: the first frame is never drawn (of flow images the last one)
-    red_mean            LRCN on pictures: 128.68 is subtracted from red in place of 123.68
-    flow_not_inverted   mirrored flow images keep the sign of x
-    unsorted_frames     evaluation: a folder's images in the order in which the disk lists them
-    last_clip_twice     evaluation: the clip at the end of a video counts twice
-"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from lrcn.data.modality import open_pictures
 from lrcn.data.sampler import ItemKey
 from lrcn.data.transforms import EvalTransform, TrainTransform, mirror, resize, resize_to
 from lrcn.models.views import clip_probs, video_probs
-from lrcn.structures import Preprocessing, Quirk
+from lrcn.structures import Preprocessing, Quirk, quirks_of
 from lrcn.video.frames import FrameFolder
 from lrcn.video.sampling import SamplingConfig
 
@@ -107,6 +107,43 @@ def test_flow_not_inverted() -> None:
     assert torch.equal(ten[:5], ten[5:])
 
 
+def test_all_means_those_of_the_kind_of_model() -> None:
+    of_frames, of_clips = (quirks_of(kind, ("all",)) for kind in ("single_frame", "lrcn"))
+
+    assert {"all", *of_frames, *of_clips} == set(get_args(Quirk))
+    assert "flow_slice" in of_frames
+    assert not {"flow_slice"} & set(of_clips)
+    assert not {"red_mean", "last_clip_twice", "crop_only_mirrored"} & set(of_frames)
+    assert quirks_of("lrcn", ("flow_slice",)) == ("flow_slice",)
+    assert quirks_of("lrcn", ()) == ()
+
+
+def test_flow_slice_equals_the_originals_slice_of_a_batch() -> None:
+    """`clip_input[5:, :, :, 0] = 1 - ...` of 16 frames with ten crops each (here 256 - x)."""
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randint(1, 256, (37, 3, 30, 40), dtype=torch.uint8, generator=generator)
+    straight = EvalTransform(FLOW, num_crops=10)(frames)[:5]
+    wanted = torch.cat([straight, straight.flip(-1)])
+    for start in range(0, 37, 16):
+        batch = wanted[:, start : start + 16]
+        rows = batch.transpose(0, 1).flatten(0, 1)
+        rows[5:, 0] = (256 - rows[5:, 0].int()).to(torch.uint8)
+        wanted[:, start : start + 16] = rows.unflatten(0, (-1, 10)).transpose(0, 1)
+    transform = EvalTransform(with_quirk(FLOW, "flow_slice"), num_crops=10)
+    both = replace(FLOW, original_quirks=("flow_not_inverted", "flow_slice"))
+
+    parts = [transform(frames[k : k + 3], first=k) for k in range(0, 37, 3)]
+
+    assert torch.equal(torch.cat(parts, 1), wanted)
+    assert torch.equal(transform(frames), wanted)
+    assert torch.equal(EvalTransform(both, num_crops=10)(frames), wanted)
+    assert torch.equal(
+        EvalTransform(with_quirk(FLOW, "flow_slice"))(frames), EvalTransform(FLOW)(frames)
+    )
+    pictures = EvalTransform(with_quirk(PAPER, "flow_slice"), num_crops=10)(frames)
+    assert torch.equal(pictures, EvalTransform(PAPER, num_crops=10)(frames))
+
+
 def test_unsorted_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = numbered_frames(tmp_path / "video", 12)
     listed = [folder / f"{k:04d}.png" for k in (7, 1, 12, 3, 2, 4, 5, 6, 8, 9, 10, 11)]
@@ -153,3 +190,14 @@ def test_last_clip_twice() -> None:
     each = plain.probs_VCTK.mean((0, 2))
     wanted = (each.sum(0) + each[-1]) / 6
     np.testing.assert_allclose(video_probs(quirky).numpy(), wanted.numpy(), atol=1e-6)
+
+
+def test_single_frames_have_no_last_clip() -> None:
+    """The original's program for single frames takes every frame once."""
+    model = tiny_model("single_frame")
+    features = torch.randn(1, 11, 6, generator=torch.Generator().manual_seed(0))
+    model.preprocessing = with_quirk(PAPER, "last_clip_twice")
+
+    views = clip_probs(model, features, clip_length=1, clip_stride=1, last_clip_twice=True)
+
+    assert views.starts == tuple(range(11))
