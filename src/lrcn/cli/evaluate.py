@@ -52,8 +52,8 @@ def evaluate(
     videos_root: Path | None = None,
     missing: Missing | None = None,
     allow_leaks: bool = False,
-    protocol: Literal["clips", "whole_video"] = "clips",
-    num_crops: Annotated[Literal[1, 10], option("--crops", "--num-crops")] = 1,
+    protocol: Literal["clips", "whole_video", "classify_video", "lrcn_evaluate"] = "clips",
+    num_crops: Annotated[Literal[1, 10] | None, option("--crops", "--num-crops")] = None,
     clip_length: int | None = None,
     clip_stride: int | None = None,
     frame_stride: int | None = None,
@@ -84,8 +84,11 @@ def evaluate(
         videos_root: Where the listed files lie, when not beside the list.
         missing: What happens when a listed file is absent or unreadable.
         allow_leaks: Measure although training videos are among them; the results say so.
-        protocol: clips, or whole_video: one pass with the state carried.
-        num_crops: 1 = centre; 10 = corners and centre, each mirrored too.
+        protocol: clips, the paper's text; classify_video (ten crops) or lrcn_evaluate (centre),
+            as the original's programs of these names, which count the clip at the end twice; or
+            whole_video: one pass with the state carried.
+        num_crops: 1 = centre; 10 = corners and centre, each mirrored too; default: 1, for
+            classify_video 10.
         clip_length: Frames in a clip.
         clip_stride: Frames from the start of one clip to the next.
         frame_stride: Take every n-th frame.
@@ -105,6 +108,7 @@ def evaluate(
     device = compute.start()
     from lrcn.checkpoint import find_model_folder
     from lrcn.data.cache import FeatureCache
+    from lrcn.evaluate.protocol import CROPS_OF
     from lrcn.fusion_folder import SavedFusion, load_any
 
     folder = find_model_folder(model)
@@ -113,7 +117,7 @@ def evaluate(
     run = next(iter(runs), None)
     given = {
         "protocol": protocol,
-        "num_crops": num_crops,
+        "num_crops": num_crops or CROPS_OF.get(protocol, 1),
         "clip_length": clip_length,
         "clip_stride": clip_stride,
         "frame_stride": frame_stride,

@@ -135,10 +135,21 @@ def _parts_of_run(videos: VideoList, run: Run | None) -> dict[_Key, Split | None
 
 
 def _with_run_parts(videos: VideoList, parts: dict[_Key, Split | None]) -> VideoList:
-    """Videos whose data name no part get the one that the run gave them."""
-    if not parts or any(item.split for item in videos.items):
+    """Videos whose data name no part get the one that the run gave them.
+
+    Of data with a training and a test part of their own (UCF101) the run's validation videos
+    count as such too: it took them from the training part.
+    """
+    named = {item.split for item in videos.items} - {None}
+    if not parts or "val" in named:
         return videos
-    items = tuple(replace(i, split=parts.get(identity_of(i))) for i in videos.items)
+    given = (parts.get(identity_of(item)) for item in videos.items)
+    if named:
+        given = (part if part == "val" else None for part in given)
+    items = tuple(
+        item if item.split == "test" or part is None else replace(item, split=part)
+        for item, part in zip(videos.items, given, strict=True)
+    )
     return replace(videos, items=items)
 
 
@@ -150,6 +161,8 @@ def _how(
 ) -> str:
     if name == "all":
         return "everything"
+    if name == "val" and parts and not any(item.split == "val" for item in videos.items):
+        return _run_how(run)
     if videos.official_split:
         return "official"
     if any(item.split for item in videos.items):

@@ -303,9 +303,17 @@ def _class_difference(name: str, num_videos: int, first: float, second: float) -
 
 
 def protocol_differences(first: Results, second: Results) -> list[str]:
-    """In what two protocols differ, in words, with both values."""
+    """In what two protocols differ, in words, with both values.
+
+    A single-frame model that saw every frame once has no clips, and is measured like any other
+    model that saw all frames: the paper's own tables compare the two. Stored flow images are other
+    files than the videos they were made of: between modalities the files' bytes need not agree.
+    """
     found = []
+    without_clips = any(_has_no_clips(r) for r in (first, second))
     for key in MUST_AGREE:
+        if without_clips and key in ("clip_length", "clip_stride"):
+            continue
         a, b = getattr(first.protocol, key), getattr(second.protocol, key)
         if a == b:
             continue
@@ -315,12 +323,21 @@ def protocol_differences(first: Results, second: Results) -> list[str]:
             found.append("files (the same names, other bytes)")
         else:
             found.append(f"{key} ({a} and {b})")
-    if first.protocol.list_hash != second.protocol.list_hash:
+    modalities = {r.protocol.preprocessing.get("modality") for r in (first, second)}
+    if first.protocol.list_hash != second.protocol.list_hash or len(modalities) > 1:
         # Other videos have other bytes: one reason is enough.
         found = [text for text in found if not text.startswith("files (")]
     if set(first.class_names) != set(second.class_names):
         found.append(f"classes ({_example(first.class_names, second.class_names)})")
     return found
+
+
+def _has_no_clips(results: Results) -> bool:
+    """Whether single-frame models, one or several fused, saw every frame exactly once."""
+    p = results.protocol
+    members = p.fusion["members"] if p.fusion is not None else ()
+    kinds = {member["model_kind"] for member in members} or {p.model_kind}
+    return kinds == {"single_frame"} and p.clip_length == p.clip_stride == 1
 
 
 def _videos_difference(first: Results, second: Results) -> str:

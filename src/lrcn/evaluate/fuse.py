@@ -104,7 +104,7 @@ def match(
                 f"{names[0]} and {name} cannot be fused: one tells a single class per video, the"
                 " other several. Fuse models of one kind"
             )
-        unlike += [f"{names[0]} and {name}: {text}" for text in _differences(first, member)]
+        unlike += [f"{names[0]} and {name}: {text}" for text in protocol_differences(first, member)]
     if unlike and not allow_unlike:
         raise ResultsError(
             f"the members were not measured alike: {'; '.join(unlike)}. Only results of the same"
@@ -202,15 +202,6 @@ def fuse_results(
         skipped=skipped,
         truncated=truncated,
     )
-
-
-def _differences(first: Results, other: Results) -> list[str]:
-    """As for a comparison, but flow images may be other files than the videos."""
-    found = protocol_differences(first, other)
-    modalities = [r.protocol.preprocessing.get("modality") for r in (first, other)]
-    if modalities[0] != modalities[1]:
-        found = [text for text in found if not text.startswith("files (")]
-    return found
 
 
 def _by_key(results: Results, name: str) -> dict[str, VideoResult]:

@@ -104,6 +104,7 @@ class Runner:
                 features.features_VTD,
                 clip_length=self.protocol.clip_length,
                 clip_stride=self.protocol.clip_stride,
+                last_clip_twice=self.protocol.last_clip_twice,
             )
         probs_K = video_probs(views)
         if not bool(torch.isfinite(probs_K).all()):

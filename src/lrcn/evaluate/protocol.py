@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from lrcn.errors import ConfigError
 from lrcn.models.segment_config import DEFAULT_SEGMENTS, SegmentConfig
 from lrcn.video.sampling import SamplingConfig
+
+ProtocolName = Literal["clips", "whole_video", "classify_video", "lrcn_evaluate"]
+
+CROPS_OF: Final[dict[ProtocolName, Literal[1, 10]]] = {"classify_video": 10, "lrcn_evaluate": 1}
+"""The original's two test programs, which fix the number of crops (paper.md 2.7)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolConfig:
     """From a video's frames to one answer. The defaults are the paper's (section 4)."""
 
-    protocol: Literal["clips", "whole_video"] = "clips"
-    """clips = mean over overlapping clips; whole_video = one pass with the state carried."""
+    protocol: ProtocolName = "clips"
+    """clips = the paper's text, mean over overlapping clips; classify_video = as the original's
+    program of that name, ten crops, and the clip at the end counts twice; lrcn_evaluate = as its
+    other program, the centre crop, likewise; whole_video = one pass with the state carried."""
     clip_length: int = 16
     """Frames in a clip."""
     clip_stride: int = 8
@@ -45,10 +52,20 @@ class ProtocolConfig:
             problems.append(f"evaluate.sample_fps must be above 0, not {self.sample_fps}")
         if self.num_crops not in (1, 10):
             problems.append(f"evaluate.num_crops must be 1 or 10, not {self.num_crops}")
+        elif self.num_crops != CROPS_OF.get(self.protocol, self.num_crops):
+            problems.append(
+                f"evaluate.num_crops is {self.num_crops}, and {self.protocol} takes"
+                f" {CROPS_OF[self.protocol]}: leave the crops out, or give protocol clips"
+            )
         if self.num_resamples < 10:
             problems.append(f"evaluate.num_resamples must be at least 10: {self.num_resamples}")
         if problems:
             raise ConfigError("; ".join(problems))
+
+    @property
+    def last_clip_twice(self) -> bool:
+        """Whether the clip at the end of a video counts twice, as in both test programs."""
+        return self.protocol in CROPS_OF
 
     @property
     def sampling(self) -> SamplingConfig:

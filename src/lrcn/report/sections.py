@@ -62,10 +62,11 @@ def protocol_words(p: EvaluationProtocol) -> str:
     rate = f", thinned to {p.sample_fps:g} frames a second" if p.sample_fps else ""
     rate += f", every {p.frame_stride}. frame" if p.frame_stride > 1 else ""
     crops = "the centre crop" if p.num_crops == 1 else f"{p.num_crops} crops"
-    if p.protocol == "clips":
+    if p.protocol != "whole_video":
+        twice = "" if p.protocol == "clips" else f" and counted twice, as {p.protocol} does"
         how = (
             f"Clips of {p.clip_length} frames, one every {p.clip_stride} frames and the last one"
-            f" aligned to the end{rate}, {crops};"
+            f" aligned to the end{twice}{rate}, {crops};"
             " probabilities are averaged over steps, clips and crops."
         )
     else:
