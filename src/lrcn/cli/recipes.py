@@ -1,13 +1,14 @@
-"""`lrcn recipes`: the experiments that are ready to run."""
+"""`lrcn recipes`: the experiments that are ready to run, and the rows of the paper's tables."""
 
 from __future__ import annotations
 
 import inspect
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from lrcn.cli.output import print_json, print_line, print_table
-from lrcn.cli.parser import option
+from lrcn.cli.parser import UsageError, option
 from lrcn.cli.settings import to_yaml
 
 
@@ -18,17 +19,21 @@ def recipes(
     yaml: bool = False,
     as_json: Annotated[bool, option("--json")] = False,
 ) -> int:
-    """List the recipes, or show one: its command, data, time and expected score.
+    """List the recipes and the rows of the paper, or show one: command, data, expected score.
 
     Args:
-        name: A recipe; default: all of them in a table.
-        yaml: Print its settings as YAML, ready to be changed and given to `train --config`.
+        name: A recipe, or a row of the paper such as A6; default: all of them in two tables.
+        yaml: Print a recipe's settings as YAML, ready to be changed and given to `train --config`.
         as_json: Print one JSON document.
     """
     from lrcn.recipes import RECIPES, get
+    from lrcn.recipes.rows import ROWS
 
     if name is None:
         _list(as_json=as_json)
+        return 0
+    if name not in RECIPES and name.upper() in ROWS:
+        _show_row(name.upper(), yaml=yaml, as_json=as_json)
         return 0
     experiment = get(name)
     text = inspect.getdoc(RECIPES[name]) or ""
@@ -45,18 +50,77 @@ def recipes(
 
 def _list(*, as_json: bool) -> None:
     from lrcn.recipes import RECIPES, get
+    from lrcn.recipes.rows import ROWS, rows_of
 
-    rows = []
-    for name, function in RECIPES.items():
-        summary = (inspect.getdoc(function) or "").partition("\n")[0]
-        rows.append((name, summary, dict(get(name).expected)))
+    found: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "kind": "recipe",
+            "summary": (inspect.getdoc(function) or "").partition("\n")[0],
+            "rows": rows_of(name),
+            "expected": dict(get(name).expected),
+        }
+        for name, function in RECIPES.items()
+    ]
+    trainings = len(found)
+    found += [
+        {
+            "name": name,
+            "kind": "row",
+            "summary": row.title,
+            "recipes": row.recipes,
+            "commands": row.commands,
+            "expected": dict(row.expected),
+        }
+        for name, row in ROWS.items()
+    ]
     if as_json:
-        keys = ("name", "summary", "expected")
-        print_json([dict(zip(keys, row, strict=True)) for row in rows])
+        print_json(found)
         return
     print_table(
         ("recipe", "what it is", "expected"),
-        [(n, s, ", ".join(f"{k} {v:g}" for k, v in e.items())) for n, s, e in rows],
+        [(f["name"], f["summary"], _in_words(f["expected"])) for f in found[:trainings]],
+    )
+    print_line()
+    print_table(
+        ("row of the paper", "what it is", "expected"),
+        [(f["name"], f["summary"], _in_words(f["expected"])) for f in found[trainings:]],
     )
     print_line()
     print_line("More: lrcn recipes NAME. Run one: lrcn train --recipe NAME --data DATA --out RUN")
+
+
+def _in_words(expected: Mapping[str, float]) -> str:
+    return "; ".join(f"{key} {value:g}" for key, value in expected.items())
+
+
+def _show_row(name: str, *, yaml: bool, as_json: bool) -> None:
+    """A row of the paper with its commands.
+
+    Raises:
+        UsageError: its settings were asked for; it has none of its own.
+    """
+    import dataclasses
+
+    from lrcn.recipes.rows import get_row
+
+    row = get_row(name)
+    if yaml:
+        own = ", ".join(row.recipes) or "none: its commands work on what others have trained"
+        raise UsageError(
+            f"{name} is a row of the paper, and --yaml shows the settings of one recipe; its"
+            f" recipes: {own}"
+        )
+    if as_json:
+        print_json({"name": name, "recipes": row.recipes, **dataclasses.asdict(row)})
+        return
+    print_line(f"{name}: {row.title}")
+    print_line()
+    for command in row.commands:
+        print_line(f"  {command}")
+    print_line()
+    for key, value in row.expected.items():
+        print_line(f"expected  {value:.4f}  {key}")
+    for text in (row.published, row.notes):
+        if text:
+            print_line(text)

@@ -1,4 +1,4 @@
-"""The reference pages that are made from the code: commands, settings, recipes.
+"""The pages that are made from the code: commands, settings, recipes, the paper row by row.
 
 `python -m lrcn.cli.reference docs/reference` writes them; a test says when they are stale.
 """
@@ -18,11 +18,12 @@ _MADE = "<!-- Made by `python -m lrcn.cli.reference docs/reference`; change the 
 
 
 def pages() -> dict[str, str]:
-    """File name → content of every page."""
+    """Path from `docs/reference` → content of every page."""
     return {
         "cli.md": commands_page(),
         "settings.md": settings_page(),
         "recipes.md": recipes_page(),
+        "../paper-row-by-row.md": rows_page(),
     }
 
 
@@ -80,6 +81,46 @@ def recipes_page() -> str:
         source = module.__name__.replace(".", "/") if module else ""
         text = inspect.getdoc(function) or ""
         lines += ["", f"## {name}", "", *_as_markdown(text), "", f"Source: `src/{source}.py`."]
+    return "\n".join(lines) + "\n"
+
+
+_ROWS_INTRODUCTION = """
+Every system and study of the paper's section 4 on activity recognition: what to type, what was
+published, what was run where this program was written, and what could not be.
+`lrcn recipes` lists the rows, `lrcn recipes A6` shows one.
+
+UCF101 is a folder as downloaded: `UCF-101/` with the videos beside `ucfTrainTestlist/` with the
+official lists.
+Commands are run from the folder that UCF101 lies in, in the order of this page: later ones use
+the `models/`, `runs/` and `results/` of earlier ones.
+All train on fold 1; for the mean of three folds add `--fold 2` and `--fold 3` to `lrcn train`, and
+write to other folders.
+Settings, and where they deviate from the original, stand with the [recipes](reference/recipes.md);
+how videos become answers is told by [the paper's protocol](guides/paper-protocol.md).
+"CVPR" is the conference paper of 2015, "journal" the version of 2016 (arXiv 1411.4389v4).
+Scores are fractions.
+"""
+
+
+def rows_page() -> str:
+    """The paper's rows: commands, what was published, what was run here and what was not."""
+    from lrcn.recipes.rows import ROWS
+
+    lines = ["# The paper, row by row", "", _MADE, _ROWS_INTRODUCTION.rstrip(), ""]
+    lines += ["| row | what it is | recipes | published |", "|---|---|---|---|"]
+    for name, row in ROWS.items():
+        recipes = ", ".join(f"`{recipe}`" for recipe in row.recipes) or "none"
+        scores = "; ".join(f"{key}: {value:.4f}" for key, value in row.expected.items())
+        lines.append(f"| {name} | {row.title} | {recipes} | {scores or 'no number'} |")
+    for name, row in ROWS.items():
+        lines += ["", f"## {name}: {row.title}", "", "```sh", *row.commands, "```"]
+        if row.expected:
+            lines += ["", "| published | score |", "|---|---|"]
+            lines += [f"| {key} | {value:.4f} |" for key, value in row.expected.items()]
+        facts = [f"- **Published**: {row.published}"] if row.published else []
+        facts += [f"- **Note**: {row.notes}"] if row.notes else []
+        facts += [f"- **Run here**: {row.here}.", f"- **Not here**: {row.not_here}."]
+        lines += ["", *facts]
     return "\n".join(lines) + "\n"
 
 
