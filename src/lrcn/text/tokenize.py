@@ -19,6 +19,7 @@ from functools import lru_cache
 
 from lrcn.errors import ConfigError
 from lrcn.settings import did_you_mean
+from lrcn.text.ptb import ptb_tokenize
 
 _PIECES = re.compile(r"(\W+)")
 _ASCII_WORDS = re.compile(r"[a-z0-9_]+(?:'[a-z0-9_]+|(?<=[0-9])[.,](?=[0-9])[0-9]+)*")
@@ -65,6 +66,15 @@ def split_paper(text: str) -> list[str]:
     if pieces and pieces[-1] == ".":
         pieces.pop()
     return [_lower(piece).strip() for piece in pieces]
+
+
+def split_ptb(text: str) -> list[str]:
+    """The tokens that the official scores are computed on; accents composed before.
+
+    >>> split_ptb("A man's dog, running.")
+    ['a', 'man', "'s", 'dog', 'running']
+    """
+    return ptb_tokenize(_composed(text))
 
 
 def split_words(text: str) -> list[str]:
@@ -192,6 +202,7 @@ TOKENIZERS: dict[str, Tokenizer] = {
     tokenizer.name: tokenizer
     for tokenizer in (
         Tokenizer("paper", split_paper, join_blank),
+        Tokenizer("ptb", split_ptb, join_blank),
         Tokenizer("words", split_words, join_words),
         Tokenizer("characters", split_characters, join_nothing),
     )
