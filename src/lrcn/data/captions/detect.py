@@ -19,6 +19,7 @@ from lrcn.data.images import is_photo_path
 from lrcn.errors import DataError
 
 _START = 1 << 16
+_FEWEST_WORDS = 2
 
 
 def detect_caption_layout(data: Path) -> str:
@@ -136,10 +137,18 @@ def _refuse_results(path: Path, text: str) -> None:
 
 
 def _is_table(path: Path) -> bool:
-    """With a header; or without one, but with a photo or video at the start of its first line."""
+    """With a header; or without one, but with a photo or video and a few words in its first line.
+
+    One word would be a label.
+    """
     if is_caption_list(path):
         return True
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         line = next((line for line in file if line.strip()), "")
     first = re.split(r"[\t,;|]", line, maxsplit=1)
-    return len(first) == 2 and (is_photo_path(first[0].strip()) or has_media_name(first[0].strip()))
+    name, caption = first[0].strip(), first[-1].split()
+    return (
+        len(first) == 2
+        and len(caption) >= _FEWEST_WORDS
+        and (is_photo_path(name) or has_media_name(name))
+    )

@@ -52,7 +52,7 @@ class MediaFinder:
                 found = self._anywhere.get(form, [])
                 if len(found) > 1:  # the one in a folder of the listed name, train2014/1.jpg
                     ends = _fold(name)
-                    found = [path for path in found if _fold(path.as_posix()).endswith("/" + ends)]
+                    found = [p for p in found if any(f.endswith("/" + ends) for f in _forms(p))]
                 if len(found) == 1:
                     return found[0]
         return None
@@ -74,6 +74,10 @@ def _below(root: Path, name: str) -> Path | None:
 
 def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
+
+
+def _forms(path: Path) -> tuple[str, str]:
+    return _fold(path.as_posix()), _fold(path.with_suffix("").as_posix())
 
 
 def _index(folder: Path) -> dict[str, list[Path]]:

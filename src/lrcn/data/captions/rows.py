@@ -21,12 +21,15 @@ _DELIMITERS = "\t,;|"
 _HEADERLESS = ["path", "caption"]
 
 
-def read_rows(path: Path, is_header: Callable[[list[str]], bool]) -> tuple[list[Row], list[str]]:
+def read_rows(
+    path: Path, captions_of: Callable[[list[str]], tuple[str, ...] | None]
+) -> tuple[list[Row], list[str]]:
     """The rows of a list and the names of its columns.
 
     Args:
         path: the list.
-        is_header: whether cells name the columns that are needed.
+        captions_of: which of a line's cells name columns with captions; None when the line is no
+            header.
 
     Returns:
         Rows, whose cells are keyed by column name; names. Without a header, but with a path at
@@ -43,9 +46,10 @@ def read_rows(path: Path, is_header: Callable[[list[str]], bool]) -> tuple[list[
         )
     for delimiter in _DELIMITERS:
         names = [cell.strip() for cell in _cells(filled[0], delimiter)]
-        if is_header(names):
+        captions = captions_of(names)
+        if captions is not None:
             _refuse_double(path, names)
-            body = _body(path, lines, delimiter, names)
+            body = _body(path, lines, delimiter, names, takes_rest=captions == (names[-1],))
             break
     else:
         names, body = _HEADERLESS, _headerless(path, lines)
@@ -61,10 +65,10 @@ def read_rows(path: Path, is_header: Callable[[list[str]], bool]) -> tuple[list[
 
 
 def _body(
-    path: Path, lines: list[str], delimiter: str, names: list[str]
+    path: Path, lines: list[str], delimiter: str, names: list[str], *, takes_rest: bool
 ) -> list[tuple[int, list[str]]]:
     try:
-        return _quoted(path, lines, delimiter, names)[1:]
+        return _quoted(path, lines, delimiter, names, takes_rest=takes_rest)[1:]
     except DataError:
         if delimiter not in "\t|":
             raise
@@ -75,7 +79,7 @@ def _body(
 
 
 def _quoted(
-    path: Path, lines: list[str], delimiter: str, names: list[str]
+    path: Path, lines: list[str], delimiter: str, names: list[str], *, takes_rest: bool
 ) -> list[tuple[int, list[str]]]:
     """(line number, cells) as CSV is meant: quotes around cells that hold the delimiter."""
     reader = csv.reader(
@@ -88,7 +92,7 @@ def _quoted(
             raw = lines[start - 1]
             if any(cell.strip() for cell in read):
                 cells = read
-                if len(read) > len(names) and '"' not in raw:
+                if takes_rest and len(read) > len(names) and '"' not in raw:
                     cells = raw.split(delimiter, len(names) - 1)
                 _check_width(path, start, cells, delimiter, names)
                 rows.append((start, cells))
@@ -127,7 +131,7 @@ def _headerless(path: Path, lines: list[str]) -> list[tuple[int, list[str]]]:
     for delimiter in _DELIMITERS:
         first = filled[0].split(delimiter, 1)
         if len(first) == 2 and _is_media(first[0].strip()):
-            body = _quoted(path, lines, delimiter, _HEADERLESS)
+            body = _quoted(path, lines, delimiter, _HEADERLESS, takes_rest=True)
             bad = next(((n, cells) for n, cells in body if not _is_media(cells[0].strip())), None)
             if bad is None:
                 return body

@@ -92,9 +92,14 @@ def read_list(
     Raises:
         DataError: the list or one of its lines is not understood.
     """
-    rows, roles = _json_rows(path) if is_json(path) else read_rows(
-        path, lambda names: assign_roles(names, request.columns, path.name).usable
-    )  # fmt: skip
+
+    def captions_of(names: list[str]) -> tuple[str, ...] | None:
+        if request.columns and len(names) < 2:
+            return None  # not the delimiter; with it, an absent column is an error
+        found = assign_roles(names, request.columns, path.name)
+        return found.captions if found.usable else None
+
+    rows, roles = _json_rows(path) if is_json(path) else read_rows(path, captions_of)
     assigned = assign_roles(roles, request.columns, path.name)
     if not assigned.usable:
         raise DataError(_no_column(path, roles, assigned))
