@@ -103,12 +103,9 @@ def motion_cells() -> list[Cell]:
         mean_pool=("model", _changed(base, model={"kind": "mean_pool"})),
         lrcn_flow=("modality", _changed(base, dataset=flow)),
         single_frame_flow=("modality", _changed(single, dataset=flow)),
-        hidden_64=("hidden size", _changed(base, model={"hidden_size": 64})),
         hidden_1024=("hidden size", _changed(base, model={"hidden_size": 1024})),
         dropout_05=("dropout", _changed(base, model={"output_dropout": 0.5})),
-        feature_dropout_05=("dropout", _changed(base, model={"feature_dropout": 0.5})),
         stride_2=("frames", _strided(base, 2)),
-        stride_4=("frames", _strided(base, 4)),
         frozen_lite0=("training", lite),
     )
     cells.append(
