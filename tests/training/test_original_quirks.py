@@ -9,6 +9,7 @@ from tests.fakes.worlds import write_pixel_world
 
 from lrcn.checkpoint import load_model
 from lrcn.cli.main import main
+from lrcn.structures import quirks_of
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,8 @@ def test_faults_are_kept_in_the_model(tmp_path: Path, kind: str, quirks: str, re
 
     assert code == 0
     preprocessing = load_model(tmp_path / "run").model.preprocessing
-    assert preprocessing.original_quirks == (quirks,)
+    assert preprocessing.original_quirks == quirks_of(kind, (quirks,))
+    assert "all" not in preprocessing.original_quirks
     assert preprocessing.pixel_mean == (red, 116.779, 103.939)
 
 

@@ -267,8 +267,9 @@ ROWS: Final[dict[str, PaperRow]] = {
             "lrcn compare results/a3-third.json results/a6-third.json",
         ),
         expected={"BoxingPunchingBag": 0.4082, "HighJump": 0.2973, "BoxingSpeedBag": -0.1622},
-        published="Twenty classes are listed. Fold 1, in spite of the caption (all values are whole videos of"
-        " that fold). Whether RGB, flow or both are compared is not told: one command for each.",
+        published="Twenty classes are listed, three of them here. Fold 1, in spite of the caption:"
+        " all values are whole videos of that fold. Whether RGB, flow or both are compared is not"
+        " told; one command for each.",
         here=_COMMANDS,
         not_here=_NO_UCF101,
     ),
