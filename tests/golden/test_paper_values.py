@@ -41,10 +41,20 @@ def test_parameters_of_the_lstm_on_fc6(hidden_size: int, number: int) -> None:
         ("ucf101_single_frame_rgb", 78_132_965),
         ("ucf101_lrcn_fc6_rgb", 65_421_285),
         ("ucf101_lrcn_fc6_rgb_hidden1024", 82_016_997),
+        ("ucf101_single_frame_flow", 78_132_965),
+        ("ucf101_lrcn_fc6_flow", 82_016_997),
+        ("ucf101_lrcn_fc6_flow_hidden256", 65_421_285),
     ],
 )
 def test_parameters_of_the_papers_nets(recipe: str, number: int) -> None:
     assert count(on_meta(get_recipe(recipe).model)) == number
+
+
+def test_parameters_up_to_fc6() -> None:
+    backbone = on_meta(get_recipe("ucf101_lrcn_fc6_rgb").model).backbone
+
+    assert backbone is not None
+    assert count(backbone) == 60_937_856
 
 
 @pytest.mark.parametrize(("backbone", "number"), [("caffenet", 60_965_224), ("vgg16", 138_357_544)])
@@ -113,28 +123,64 @@ def test_initialisers_of_the_lstm_and_the_last_layer() -> None:
     assert not model.head.linear.bias.any()
 
 
-def test_passes_over_the_training_videos() -> None:
-    """30,000 updates of 24 clips are about 75 passes over fold 1 (2.5)."""
-    train = get_recipe("ucf101_lrcn_fc6_rgb").train
+@pytest.mark.parametrize(
+    ("recipe", "number"), [("ucf101_lrcn_fc6_rgb", 75), ("ucf101_lrcn_fc6_flow_hidden256", 176)]
+)
+def test_passes_over_the_training_videos(recipe: str, number: int) -> None:
+    """30,000 updates of 24 clips are about 75 passes over fold 1, 70,000 about 176 (2.5)."""
+    experiment = get_recipe(recipe)
 
-    passes = (train.max_steps or 0) * train.batch_size / UCF101_FOLD1_TRAIN
+    passes = (experiment.train.max_steps or 0) * experiment.train.batch_size / UCF101_FOLD1_TRAIN
 
-    assert round(passes) == 75
+    assert round(passes) == number
+    assert experiment.dataset.val_fraction == 0  # all 9,537 videos are trained on
 
 
-@pytest.mark.parametrize("name", sorted(n for n in RECIPES if n.startswith("ucf101_lrcn_fc")))
-def test_solver_of_the_lrcn_recipes(name: str) -> None:
-    """lstm_solver_RGB.prototxt, and the multipliers of the net's prototxt (2.3, 2.5)."""
-    train = get_recipe(name).train
+PAPERS = sorted(name for name in RECIPES if RECIPES[name].__module__ == "lrcn.recipes.paper")
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_solver(name: str) -> None:
+    """The four solver files, and the multipliers of the nets' prototxt files (2.3, 2.5)."""
+    experiment = get_recipe(name)
+    train, modality = experiment.train, experiment.dataset.modality
 
     assert (train.optimizer, train.momentum, train.weight_decay) == ("caffe_sgd", 0.9, 0.005)
-    assert (train.lr, train.backbone_lr, train.schedule, train.schedule_gamma) == (
-        0.001,
-        0.001,
-        "step",
-        0.1,
-    )
+    assert (train.lr, train.backbone_lr) == (0.001, 0.001)
+    assert (train.schedule, train.schedule_gamma) == ("step", 0.1)
     assert (train.head_lr_multiplier, train.bias_lr_multiplier) == (10.0, 2.0)
     assert (train.decay_biases, train.decay_recurrent_biases) == (False, True)
-    if "_rgb" in name:
-        assert (train.schedule_steps, train.max_steps, train.clip_norm) == (10_000, 30_000, 5.0)
+    assert (train.unfreeze_at, train.select_by, train.warmup_steps) == (0, "last", 0)
+    own = (train.schedule_steps, train.max_steps, train.clip_norm, train.batch_size)
+    assert (
+        own
+        == {
+            ("single_frame", "rgb"): (3_000, 5_000, None, 128),
+            ("single_frame", "flow"): (20_000, 50_000, None, 128),
+            ("lrcn", "rgb"): (10_000, 30_000, 5.0, 24),
+            ("lrcn", "flow"): (20_000, 70_000, 15.0, 24),
+        }[experiment.model.kind, modality]
+    )
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_network_and_clips(name: str) -> None:
+    """Dropout, clips and crops of the prototxt files (2.3, 2.4)."""
+    experiment = get_recipe(name)
+    model, sampling = experiment.model, experiment.dataset.sampling
+
+    assert (model.backbone, model.init, model.num_layers, model.unit) == (
+        "caffenet_hybrid",
+        "paper",
+        1,
+        "lstm",
+    )
+    if model.kind == "single_frame":
+        assert (model.feature_layer, model.feature_dropout, model.output_dropout) == ("fc7", 0.5, 0)
+        assert (sampling.clip_length, sampling.clip_stride) == (1, 1)
+    else:
+        assert model.output_dropout == 0.5
+        assert model.feature_dropout == (0.5 if name.endswith("dropout05") else 0.9)
+        assert (sampling.clip_length, sampling.clip_stride) == (16, 8)
+    transform = experiment.dataset.transform
+    assert (transform.crop, transform.mirror_prob) == ("random", 0.5)
