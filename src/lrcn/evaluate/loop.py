@@ -175,7 +175,11 @@ class _Pass:
         self.truncated: list[str] = []
         self.num_clips = 0
         self.highlights = Highlights(self.class_names)
-        self.sources = SourceScorer(self.class_names, runner.protocol.segment_options)
+        self.sources = SourceScorer(
+            self.class_names,
+            runner.protocol.segment_options,
+            thresholds=self.thresholds if self.multi_label else None,
+        )
 
     def run(self) -> None:
         """Measure every item."""
@@ -187,11 +191,7 @@ class _Pass:
 
     def _item_features(self) -> Iterator[tuple[VideoItem, VideoFeatures]]:
         """Every readable item with its features; intervals are cut from their whole video."""
-        whole = (
-            self.runner.protocol.segments
-            and not self.multi_label
-            and any(item.is_segment for item in self.items)
-        )
+        whole = self.runner.protocol.segments and any(item.is_segment for item in self.items)
         readings = whole_sources(self.items) if whole else list(self.items)
         of_source: dict[str, list[VideoItem]] = {}
         for item in self.items:

@@ -17,6 +17,9 @@ from lrcn.models.segments import end_of_frames, find_segments, smooth
 from lrcn.structures import IGNORE_INDEX, Segment, VideoFeatures, VideoItem
 from lrcn.video.features import is_feature_path
 
+_TOUCH_SECONDS = 5e-4
+"""Times of lists are rounded: intervals this near to each other have no gap between them."""
+
 
 def source_key(item: VideoItem) -> str:
     """What names the video behind an item; one feature file can hold several."""
@@ -55,11 +58,25 @@ def cut(features: VideoFeatures, item: VideoItem) -> VideoFeatures | None:
 
 
 class SourceScorer:
-    """Frame accuracy and segment F1 over all long videos, and each one's own."""
+    """Frame accuracy and segment F1 over all long videos, and each one's own.
 
-    def __init__(self, class_names: Sequence[str], config: SegmentConfig) -> None:
+    Args:
+        class_names: In the order of the probabilities.
+        config: How segments are found.
+        thresholds: Of every class, where several can be present at once (multi-label): a frame is
+            then right when its whole set is. None = one class at a time.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        config: SegmentConfig,
+        *,
+        thresholds: Sequence[float] | None = None,
+    ) -> None:
         self.class_names = tuple(class_names)
         self.config = config
+        self.thresholds = None if thresholds is None else torch.tensor(thresholds)
         self.results: list[SourceResult] = []
         self._frames = FrameAccuracy()
         self._segments = SegmentF1()
@@ -74,15 +91,33 @@ class SourceScorer:
     ) -> None:
         """Take in one video: its labelled intervals, and the model's word on every frame.
 
-        A frame's answer is its most probable class after smoothing; segments are those that
-        `lrcn predict` shows with the same settings.
+        A frame's answer is its most probable class after smoothing (with several labels: all
+        classes that reach their thresholds); segments are those that `lrcn predict` shows with the
+        same settings.
         """
         end = end_of_frames(pts_seconds_T, fps)
-        true = sorted((self._segment(item, end) for item in items), key=lambda s: s.start_seconds)
-        true_T = self._labels(true, pts_seconds_T.numpy())
-        predicted_T = smooth(probs_TK, pts_seconds_T, self.config).argmax(dim=1)
+        several = self.thresholds is not None
+        true = sorted(
+            (s for item in items for s in self._segments_of(item, end)),
+            key=lambda s: s.start_seconds,
+        )
+        true = _joined(true) if several else true
+        smooth_TK = smooth(probs_TK, pts_seconds_T, self.config)
+        if self.thresholds is None:
+            true_T = self._labels(true, pts_seconds_T.numpy())
+            predicted_T = smooth_TK.argmax(dim=1).numpy()
+        else:
+            sets_TK = self._sets(true, pts_seconds_T.numpy())
+            right_T = ((smooth_TK >= self.thresholds).numpy() == sets_TK).all(axis=1)
+            true_T = np.where(sets_TK.any(axis=1), 1, IGNORE_INDEX)
+            predicted_T = right_T.astype(np.int64)
         predicted = find_segments(
-            probs_TK, pts_seconds_T, self.class_names, self.config, end_seconds=end
+            probs_TK,
+            pts_seconds_T,
+            self.class_names,
+            self.config,
+            multi_label=several,
+            end_seconds=end,
         )
         frames, segments = FrameAccuracy(), SegmentF1()
         frames.update(predicted_T, true_T)
@@ -109,12 +144,13 @@ class SourceScorer:
             return {}
         return {**self._frames.compute(), **self._segments.compute()}
 
-    def _segment(self, item: VideoItem, end_seconds: float) -> Segment:
+    def _segments_of(self, item: VideoItem, end_seconds: float) -> list[Segment]:
         start = 0.0 if item.start_seconds is None else item.start_seconds
         end = end_seconds if item.end_seconds is None else item.end_seconds
-        return Segment(
-            start_seconds=start, end_seconds=max(start, end), class_name=item.class_names[0]
-        )
+        return [
+            Segment(start_seconds=start, end_seconds=max(start, end), class_name=name)
+            for name in item.class_names
+        ]
 
     def _labels(
         self, segments: Sequence[Segment], pts_seconds_T: NDArray[np.float64]
@@ -124,3 +160,32 @@ class SourceScorer:
             inside_T = (pts_seconds_T >= s.start_seconds) & (pts_seconds_T < s.end_seconds)
             labels_T[inside_T] = self.class_names.index(s.class_name)
         return labels_T
+
+    def _sets(
+        self, segments: Sequence[Segment], pts_seconds_T: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Which classes are present in each frame, T x K."""
+        sets_TK = np.zeros((len(pts_seconds_T), len(self.class_names)), dtype=bool)
+        for s in segments:
+            inside_T = (pts_seconds_T >= s.start_seconds) & (pts_seconds_T < s.end_seconds)
+            sets_TK[inside_T, self.class_names.index(s.class_name)] = True
+        return sets_TK
+
+
+def _joined(segments: Sequence[Segment]) -> list[Segment]:
+    """Segments by start, with those of one class that touch or overlap made one.
+
+    A list divides a video wherever its set of labels changes: "run" in 0..2 and "run;jump" in 2..4
+    are one segment of run.
+    """
+    last: dict[str, int] = {}
+    joined: list[Segment] = []
+    for s in segments:
+        at = last.get(s.class_name)
+        if at is not None and s.start_seconds <= joined[at].end_seconds + _TOUCH_SECONDS:
+            end = max(joined[at].end_seconds, s.end_seconds)
+            joined[at] = replace(joined[at], end_seconds=end)
+        else:
+            last[s.class_name] = len(joined)
+            joined.append(s)
+    return joined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from lrcn.evaluate.results import Highlight, Results, SourceResult, VideoResult
@@ -108,14 +109,30 @@ def _source(source: SourceResult, color: Mapping[str, str]) -> str:
             f" right, segment F1 {percent(source.segment_f1)}."
         )
         + '<div class="bands">'
-        + f"<span>truth</span>{_band('truth', source.true_segments, end, color)}"
-        + f"<span>answer</span>{_band('answer', source.predicted_segments, end, color)}"
+        + _bands("truth", source.true_segments, end, color)
+        + _bands("answer", source.predicted_segments, end, color)
         + "<span>agree</span>"
         + _agreement(source, end)
         + f'<span></span><div class="ticks" aria-hidden="true">{marks}</div></div>'
         + details(
             "The same as a table", table(("from", "to", "class", "whose"), rows, numbers=(0, 1))
         )
+    )
+
+
+def _bands(whose: str, segments: Sequence[Segment], end: float, color: Mapping[str, str]) -> str:
+    """One band; where classes happen at the same time, as many as keep them apart."""
+    lanes: list[list[Segment]] = [[]]
+    for s in sorted(segments, key=lambda s: s.start_seconds):
+        at = s.start_seconds + 1e-6
+        lane = next((x for x in lanes if not x or x[-1].end_seconds <= at), None)
+        if lane is None:
+            lanes.append(lane := [])
+        lane.append(s)
+    names = [whose] + [""] * (len(lanes) - 1)
+    return "".join(
+        f"<span>{name}</span>{_band(whose, lane, end, color)}"
+        for name, lane in zip(names, lanes, strict=True)
     )
 
 
@@ -137,15 +154,18 @@ def _band(whose: str, segments: Sequence[Segment], end: float, color: Mapping[st
 def _agreement(source: SourceResult, end: float) -> str:
     """A thin band, marked where the answer is the truth."""
     spans = []
-    for true in source.true_segments:
-        for said in source.predicted_segments:
-            start = max(true.start_seconds, said.start_seconds)
-            stop = min(true.end_seconds, said.end_seconds)
-            if stop > start:
-                same = true.class_name == said.class_name
-                spans.append(
-                    f'<span style="left:{100 * start / end:.3f}%;'
-                    f"width:{100 * (stop - start) / end:.3f}%;"
-                    f'background:{"#9ad7b4" if same else "#f0a090"}">{"✓" if same else "✗"}</span>'
-                )
+    both = (*source.true_segments, *source.predicted_segments)
+    times = sorted({t for s in both for t in (s.start_seconds, s.end_seconds)})
+    for start, stop in itertools.pairwise(times):
+        true, said = (
+            {s.class_name for s in found if s.start_seconds <= start and stop <= s.end_seconds}
+            for found in (source.true_segments, source.predicted_segments)
+        )
+        if true and said:
+            same = true == said
+            spans.append(
+                f'<span style="left:{100 * start / end:.3f}%;'
+                f"width:{100 * (stop - start) / end:.3f}%;"
+                f'background:{"#9ad7b4" if same else "#f0a090"}">{"✓" if same else "✗"}</span>'
+            )
     return f'<div class="band thin" aria-hidden="true">{"".join(spans)}</div>'

@@ -242,6 +242,12 @@ def test_segments_of_long_videos(tmp_path: Path) -> None:
     assert results.protocol.segment_options == dataclasses.asdict(plain_segments)
     assert Results.from_json(results.to_json()).sources == results.sources
 
+    # A model of several labels takes the same list.
+    several = evaluate_videos(
+        echo_model(multi_label=True), video_list([walk, plain, sit], multi_label=True), exact
+    )
+    assert several.metrics["segment_precision"] < several.metrics["segment_recall"] == 1.0
+
     without = evaluate_videos(
         echo_model(), video_list([walk, sit]), dataclasses.replace(exact, segments=False)
     )
@@ -250,6 +256,30 @@ def test_segments_of_long_videos(tmp_path: Path) -> None:
     assert [v.probs for v in without.videos] == [
         v.probs for v in results.videos if v.video_id == "long"
     ]
+
+
+def test_segments_of_several_labels_may_overlap(tmp_path: Path) -> None:
+    """Run all the time, sit in the second half; the model says sit 0.4 s late."""
+    logits = np.full((100, 3), -4.0)
+    logits[:, 0] = 4.0
+    logits[60:, 1] = 4.0
+    first = feature_item(tmp_path, "long", "run", logits, start_seconds=0.0, end_seconds=2.0)
+    second = dataclasses.replace(
+        first, class_names=("run", "sit"), start_seconds=2.0, end_seconds=4.0
+    )
+    exact = dataclasses.replace(FAST, segment_options=SegmentConfig(smoothing="none"))
+
+    results = evaluate_videos(
+        echo_model(multi_label=True), video_list([second, first], multi_label=True), exact
+    )
+
+    assert results.metrics["frame_accuracy"] == pytest.approx(0.9)
+    assert results.metrics["segment_f1"] == 1.0
+    (source,) = results.sources
+    bands = [(s.class_name, s.start_seconds, s.end_seconds) for s in source.true_segments]
+    assert bands == [("run", 0.0, 4.0), ("sit", 2.0, 4.0)]
+    found = [(s.class_name, round(s.start_seconds, 2)) for s in source.predicted_segments]
+    assert found == [("run", 0.0), ("sit", 2.4)]
 
 
 def test_evaluation_and_prediction_find_the_same_segments(tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ from tests.fakes.results import fake_results
 from lrcn.errors import OutputError, ResultsError
 from lrcn.evaluate.highlights import Highlights
 from lrcn.evaluate.measure import measure_multi_label
-from lrcn.evaluate.results import Results
+from lrcn.evaluate.results import Results, SourceResult
 from lrcn.report.build import build_report, render
 from lrcn.report.run import ReportRun, load_run
+from lrcn.report.videos import long_videos
+from lrcn.structures import Segment
 from lrcn.video.writer import VideoWriter
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -162,6 +164,26 @@ def test_long_videos_show_truth_and_answer(full_page: str) -> None:
     assert bands[0].startswith("truth: fall from 0.0 to 4.0 s")
     assert bands[1].startswith("answer: fall from 0.0 to 4.4 s")
     assert "93.0 % of 600 labelled frames right, segment F1 90.0 %" in words(tree, "long")
+
+
+def test_classes_at_the_same_time_get_bands_of_their_own() -> None:
+    spans = [("a", 0.0, 4.0), ("b", 1.0, 3.0), ("c", 3.0, 4.0)]
+    found = tuple(
+        Segment(class_name=n, start_seconds=start, end_seconds=end) for n, start, end in spans
+    )
+    source = SourceResult(
+        path="v", end_seconds=4.0, num_frames=100, num_labelled_frames=100, frame_accuracy=1.0,
+        segment_f1=0.8, true_segments=found, predicted_segments=found[:1],
+    )  # fmt: skip
+    page = long_videos([source], ["a", "b", "c"])
+
+    assert re.findall(r'aria-label="([^"]*)"', page) == [
+        "truth: a from 0.0 to 4.0 s",
+        "truth: b from 1.0 to 3.0 s; c from 3.0 to 4.0 s",
+        "answer: a from 0.0 to 4.0 s",
+    ]
+    # Right in the first second only: then b, later c is there as well.
+    assert re.findall("[✓✗]", page) == ["✓", "✗", "✗"]
 
 
 def test_any_name_is_shown_and_none_is_obeyed() -> None:
