@@ -1,0 +1,212 @@
+"""A captioner frozen for speed: the same words, step by step, several times as fast.
+
+- The words' share of the first layer's gates is a table, filled where words occur: no product.
+- A layer's two products are one, over its input beside its hidden vector.
+- Weights are packed once for the processor, in int8 where it has instructions for it: reading them
+  is what one picture costs, multiplying them what many cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lrcn.engine.linear import Arithmetic, PackedLinear, choose_arithmetic
+from lrcn.engine.processor import Precision
+from lrcn.models.image_captioner import Captioner, CaptionState
+from lrcn.nn.units import LSTMUnit
+
+_WORDS_AT_ONCE = 32
+"""Rows of the table that are filled together, always the same ones: a word's gates do not depend
+on the other words of a batch. Ids are by frequency, so that neighbours are needed together."""
+
+_CHECK_ROWS, _CHECK_STEPS = 8, 6
+
+_MAX_DISTANCE = 0.05
+"""Largest share of probability that int8 may move from one next word to others, on average."""
+
+
+class FastState(NamedTuple):
+    """Everything that the next word depends on, one row per sentence under way."""
+
+    hidden: tuple[Tensor, ...]
+    """Layer by layer N x R, encoded for the products."""
+    cell: tuple[Tensor, ...]
+    """Layer by layer N x R float32."""
+    static_gates_NG: Tensor | None
+
+
+class FastCaptioner:
+    """The `StepModel` of a captioner of LSTM layers, without gradients, on the processor.
+
+    The captioner must not be changed while it is used.
+
+    Attributes:
+        arithmetic: "int8", "bfloat16" or "float32".
+        description: What was chosen and why, one line for reports.
+    """
+
+    def __init__(
+        self, captioner: Captioner, arithmetic: Arithmetic, notes: Sequence[str] = ()
+    ) -> None:
+        """Pack the weights.
+
+        Raises:
+            RuntimeError: this processor, or this build of torch, cannot compute so.
+            ValueError: the layers are not LSTMs, or the model is not on the processor.
+        """
+        layers = [unit for unit in captioner.recurrent.layers if isinstance(unit, LSTMUnit)]
+        if not layers or captioner.embedding.weight.device.type != "cpu":
+            raise ValueError("only LSTM layers on the processor are packed")
+        self._captioner, self._first = captioner, layers[0]
+        self.arithmetic: Arithmetic = arithmetic
+        self._static_layer = captioner.recurrent.static_layer
+        self._layers: list[PackedLinear] = []
+        for k, unit in enumerate(layers):
+            weight: Tensor = unit.weight_hh
+            if k:
+                weight = torch.cat([unit.weight_ih[:, : unit.input_size], weight], dim=1)
+            # The bias of the layer that the picture enters is in the picture's share, that of the
+            # first layer otherwise in the words'.
+            bias = unit.bias if k and not self._sees_picture(k) else None
+            self._layers.append(PackedLinear(weight, bias, arithmetic))
+        tied = captioner.predictor.weight
+        words_VR = captioner.embedding.weight if tied is None else tied
+        self._words = PackedLinear(words_VR, captioner.predictor.bias, arithmetic)
+        vocab_size = len(words_VR)
+        # Memory that is never touched is never taken from the machine.
+        self._table_VG = torch.empty(vocab_size, len(layers[0].bias))
+        self._filled = torch.zeros(-(-vocab_size // _WORDS_AT_ONCE), dtype=torch.bool)
+        num_bytes = sum(part.num_bytes for part in (*self._layers, self._words))
+        remark = f" ({'; '.join(notes)})" if notes else ""
+        self.description = f"{arithmetic}, {num_bytes / 1e6:.0f} MB of weights a step{remark}"
+
+    def __repr__(self) -> str:
+        return f"FastCaptioner({self.description})"
+
+    def start(self, features_BTD: Tensor, valid_mask_BT: Tensor | None = None) -> FastState:
+        """The state before the first word; see `Captioner.start`."""
+        with torch.no_grad():
+            return self.pack(self._captioner.start(features_BTD, valid_mask_BT))
+
+    def pack(self, state: CaptionState) -> FastState:
+        """A captioner's state as this model's, such as one that a description was begun with."""
+        hidden_LNR, cell_LNR = state.recurrent[0], state.recurrent[-1]
+        return FastState(
+            tuple(PackedLinear.encode(h.float(), self.arithmetic) for h in hidden_LNR),
+            tuple(c.float() for c in cell_LNR),
+            None if state.static_gates_NG is None else state.static_gates_NG.float(),
+        )
+
+    def reorder(self, state: FastState, source_rows_N: Tensor) -> FastState:
+        """See `StepModel.reorder`."""
+        gates_NG = state.static_gates_NG
+        return FastState(
+            tuple(h.index_select(0, source_rows_N) for h in state.hidden),
+            tuple(c.index_select(0, source_rows_N) for c in state.cell),
+            None if gates_NG is None else gates_NG.index_select(0, source_rows_N),
+        )
+
+    @torch.no_grad()
+    def step(self, token_ids_N: Tensor, state: FastState) -> tuple[Tensor, FastState]:
+        """See `StepModel.step`; logits in float32."""
+        hiddens: list[Tensor] = []
+        cells: list[Tensor] = []
+        gates_NG = self._words_share(token_ids_N)
+        for k, layer in enumerate(self._layers):
+            if k:
+                gates_NG = layer(torch.cat([hiddens[-1], state.hidden[k]], dim=1))
+            else:
+                gates_NG += layer(state.hidden[0])
+            if self._sees_picture(k):
+                assert state.static_gates_NG is not None
+                gates_NG += state.static_gates_NG
+            hidden_NR, cell_NR = _open_gates(gates_NG, state.cell[k])
+            hiddens.append(PackedLinear.encode(hidden_NR, self.arithmetic))
+            cells.append(cell_NR)
+        after = FastState(tuple(hiddens), tuple(cells), state.static_gates_NG)
+        return self._words(hiddens[-1]), after
+
+    def _sees_picture(self, layer: int) -> bool:
+        return self._captioner.recurrent.static_size > 0 and layer == self._static_layer
+
+    def _words_share(self, token_ids_N: Tensor) -> Tensor:
+        """What the words add to the first layer's gates, bias included."""
+        blocks_N = token_ids_N // _WORDS_AT_ONCE
+        if not bool(self._filled[blocks_N].all()):
+            weight_GE = self._first.weight_ih[:, : self._first.input_size].float()
+            bias_G = None if self._sees_picture(0) else self._first.bias.float()
+            for block in set(blocks_N[~self._filled[blocks_N]].tolist()):
+                rows = slice(block * _WORDS_AT_ONCE, (block + 1) * _WORDS_AT_ONCE)
+                embedded = self._captioner.embedding.weight[rows].float()
+                self._table_VG[rows] = F.linear(embedded, weight_GE, bias_G)
+                self._filled[block] = True
+        return self._table_VG.index_select(0, token_ids_N)
+
+
+def fast_captioner(
+    captioner: Captioner, *, precision: Precision | Arithmetic = "auto"
+) -> Captioner | FastCaptioner:
+    """The fastest model of the same words here; both have `start`, `step` and `reorder`.
+
+    What is chosen is compared with the captioner over a few made-up sentences: int8 that moves the
+    probabilities too much gives way to float32.
+
+    Args:
+        captioner: It is not changed, but must not be changed while the result is used.
+        precision: "auto", "float32", "bfloat16" or "int8".
+
+    Raises:
+        ConfigError: the precision is unknown.
+    """
+    notes: list[str] = []
+    for arithmetic in choose_arithmetic(precision):
+        try:
+            fast = FastCaptioner(captioner, arithmetic, notes)
+            distance = _distance(captioner, fast)
+        except (RuntimeError, ValueError, AttributeError) as failure:
+            notes.append(f"no {arithmetic}: {' '.join(str(failure).split())[:200]}")
+            continue
+        if distance <= _MAX_DISTANCE:
+            return fast
+        notes.append(f"{arithmetic} moves {100 * distance:.2g} % of the probability")
+    return captioner
+
+
+def _open_gates(gates_NG: Tensor, cell_NR: Tensor) -> tuple[Tensor, Tensor]:
+    """Hidden and cell of an LSTM from its gates (i, f, g, o), which are overwritten (paper 1.3)."""
+    size = cell_NR.shape[1]
+    open_NR = gates_NG[:, : 2 * size].sigmoid_()
+    g_NR = gates_NG[:, 2 * size : 3 * size].tanh_()
+    o_NR = gates_NG[:, 3 * size :].sigmoid_()
+    cell_NR = torch.addcmul(open_NR[:, size:] * cell_NR, open_NR[:, :size], g_NR)
+    return torch.tanh(cell_NR).mul_(o_NR), cell_NR
+
+
+@torch.no_grad()
+def _distance(captioner: Captioner, fast: FastCaptioner) -> float:
+    """Mean total variation of the next word's probabilities along made-up sentences and pictures.
+
+    The random pictures are as long as what the weights of the static input expect: unit variance.
+    """
+    generator = torch.Generator().manual_seed(0)
+    vocab_size = len(captioner.embedding.weight)
+    features = torch.randn(_CHECK_ROWS, 1, max(captioner.feature_dim, 1), generator=generator)
+    words = torch.randint(vocab_size, (_CHECK_STEPS, _CHECK_ROWS), generator=generator)
+    training = captioner.training
+    captioner.eval()
+    try:
+        state = captioner.start(features.relu())
+        quick, distances = fast.pack(state), []
+        for words_N in words:
+            logits_NV, state = captioner.step(words_N, state)
+            quick_NV, quick = fast.step(words_N, quick)
+            moved_NV = logits_NV.softmax(1) - quick_NV.softmax(1)
+            distances.append(moved_NV.abs().sum(1) / 2)
+    finally:
+        captioner.train(training)
+    return float(torch.stack(distances).mean())
