@@ -24,6 +24,7 @@ from lrcn.checkpoint.folder import (
     result_lines,
     write_common_files,
 )
+from lrcn.decoding.options import DecodingOptions
 from lrcn.errors import ModelError
 from lrcn.models.image_captioner import Captioner, CaptionerConfig, create_captioner
 from lrcn.models.visual import NO_BACKBONE
@@ -43,6 +44,7 @@ class SavedCaptioner(ModelHubMixin, library_name="lrcn", tags=["lrcn", "image-to
         card: Origin and results.
         media: What it was trained to describe.
         sampling: Of videos: which frames are looked at.
+        decoding: How sentences are searched for when nothing else is asked.
         source: Where it was loaded from.
     """
 
@@ -53,18 +55,25 @@ class SavedCaptioner(ModelHubMixin, library_name="lrcn", tags=["lrcn", "image-to
         *,
         media: Media = "image",
         sampling: SamplingConfig | None = None,
+        decoding: DecodingOptions | None = None,
         source: str = "",
     ) -> None:
         self.model = model
         self.card = card or ModelCard()
         self.media: Media = media
         self.sampling = sampling or SamplingConfig()
+        self.decoding = decoding or DecodingOptions()
         self.source = source
 
     def with_card(self, card: ModelCard) -> SavedCaptioner:
         """See `Saved.with_card`."""
         return SavedCaptioner(
-            self.model, card, media=self.media, sampling=self.sampling, source=self.source
+            self.model,
+            card,
+            media=self.media,
+            sampling=self.sampling,
+            decoding=self.decoding,
+            source=self.source,
         )
 
     def write_files(self, folder: Path) -> None:
@@ -79,6 +88,7 @@ class SavedCaptioner(ModelHubMixin, library_name="lrcn", tags=["lrcn", "image-to
             "preprocessing": to_dict(preprocessing) if preprocessing is not None else None,
             "media": self.media,
             "sampling": to_dict(self.sampling),
+            "decoding": to_dict(self.decoding),
         }
         write_common_files(folder, self, config, _card_text(self))
         text = json.dumps(model.vocabulary.to_dict(), ensure_ascii=False, indent=0)
@@ -124,6 +134,7 @@ def load_captioner(path: str | os.PathLike[str]) -> SavedCaptioner:
             ModelCard(**config["card"]),
             media=config["media"],
             sampling=from_dict(SamplingConfig, config["sampling"]),
+            decoding=from_dict(DecodingOptions, config["decoding"]),
             source=str(folder),
         )
         same = config["vocabulary_hash"] == vocabulary.hash

@@ -96,6 +96,7 @@ class FeatureCache(_Cache):
         num_crops: int = 1,
         precision: str = "float32",
         stored_flow: bool = False,
+        photo: bool = False,
     ) -> str:
         """The name of an entry.
 
@@ -109,13 +110,14 @@ class FeatureCache(_Cache):
             end_seconds: End of the interval; None for the end of the video.
             frame_stride: Which frames were kept.
             sample_fps: Which frames were kept, by time.
-            num_crops: 1 or 10.
+            num_crops: 1 or 10; 2 for a photo and its mirror image.
             precision: What the backbone computed in: "float32", "bfloat16".
             stored_flow: Whether the source holds flow images; otherwise they are computed, for a
                 preprocessing of modality flow.
+            photo: Whether it was read as a photo, upright, and not as a video of one frame.
         """
         return _digest(
-            kind="features",
+            kind="photo features" if photo else "features",
             content=content,
             preprocessing=_described(preprocessing, stored_flow=stored_flow),
             backbone=[backbone, feature_layer, weights_hash],

@@ -92,6 +92,22 @@ def set_trainable(module: nn.Module, trainable: bool) -> None:
         module.eval()
 
 
+def find_layer(backbone: Backbone, name: str) -> nn.Module:
+    """A layer of a backbone by its name, "fc8" or "blocks.5".
+
+    Raises:
+        ConfigError: there is no such layer.
+    """
+    known = {path: part for path, part in backbone.named_modules() if path}
+    if name not in known:
+        top = [path for path in known if "." not in path]
+        raise ConfigError(
+            f"backbone {backbone.name!r} has no layer {name!r}.{did_you_mean(name, list(known))}"
+            f" At the top it has: {', '.join(top)}"
+        )
+    return known[name]
+
+
 def freeze_batch_norm(module: nn.Module) -> None:
     """Freeze only the batch-norm layers: statistics and scales stay as pretrained.
 

@@ -39,7 +39,7 @@ class TaskConfig:
             )
 
 
-class ActivityTask(Task):
+class ActivityTask(Task[ClipBatch]):
     """The loss of activity recognition.
 
     Args:
@@ -78,16 +78,15 @@ class ActivityTask(Task):
         loss_BT = self.step_losses(logits_BTK, batch.targets_BTK)
         with torch.no_grad():
             num_correct = _count_correct(model, logits_BTK, batch.targets_BTK, mask_BT)
-        return LossSums(
-            loss_sum=torch.where(mask_BT, loss_BT, 0.0).sum(),
-            num_steps=mask_BT.sum(),
-            num_correct=num_correct,
-            num_clips=len(batch),
-        )
+        return LossSums(loss_sum=torch.where(mask_BT, loss_BT, 0.0).sum(), num_correct=num_correct)
 
     def count_steps(self, model: nn.Module, batch: ClipBatch) -> int:
         """See `Task.count_steps`."""
         return int(cast(ActivityModel, model).loss_mask(batch.valid_mask_BT).sum())
+
+    def count_answers(self, batch: ClipBatch) -> int:
+        """See `Task.count_answers`: clips, by their mean probability."""
+        return len(batch)
 
     def step_losses(self, logits_BTK: Tensor, targets_BTK: Tensor) -> Tensor:
         """The loss of every step.

@@ -14,6 +14,8 @@ from lrcn.structures import FlowConfig, Modality, Quirk
 from lrcn.tasks.activity import TaskConfig
 from lrcn.video.sampling import SamplingConfig
 
+SelectBy = Literal["accuracy_top1", "cider_d", "loss", "last"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetConfig:
@@ -94,6 +96,8 @@ class TrainConfig:
     """Train for so many updates, whatever epochs says (the paper counts in these)."""
     unfreeze_at: int | None = None
     """Epoch from which the CNN learns too: 0 = joint from the start; none = it stays frozen."""
+    always_trained: tuple[str, ...] = ()
+    """Layers of the CNN that learn even while it is frozen (paper, captions: fc8)."""
     freeze_batch_norm: bool = True
     """Keep the CNN's batch-norm statistics and scales when it learns: clips are correlated, so
     statistics of a batch mislead a pretrained net. False for a CNN from random weights."""
@@ -134,8 +138,9 @@ class TrainConfig:
     """Keep an exponential mean of the weights with this decay and use it; none = off."""
     patience: int | None = None
     """Stop after so many epochs without a better validation score; none = off."""
-    select_by: Literal["accuracy_top1", "loss", "last"] = "accuracy_top1"
-    """What makes a model the best: validation accuracy (ties: loss), loss, or being the last."""
+    select_by: SelectBy = "accuracy_top1"
+    """What makes a model the best on validation data: accuracy (of captions cider_d; ties: loss),
+    loss, or being the last."""
     validate_every: int = 1
     """Epochs from one validation to the next; the last epoch is always validated."""
     checkpoint_every: int = 200
@@ -194,6 +199,8 @@ class Experiment:
 
     def __post_init__(self) -> None:
         problems = []
+        if self.train.select_by == "cider_d":
+            problems.append("train.select_by cider_d is for captions; classes have accuracy_top1")
         if self.model.backbone == "none" and self.train.unfreeze_at is not None:
             problems.append(
                 "train.unfreeze_at needs a CNN, but model.backbone is 'none' (feature files)"

@@ -19,23 +19,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
 
-from lrcn.checkpoint import ModelCard, SavedModel, save_model
+from lrcn.checkpoint import ModelCard, Saved, save_model
 from lrcn.engine import Processes, autocast_train
 from lrcn.errors import TrainingDivergedError
-from lrcn.nn.backbone import freeze_batch_norm, set_trainable
-from lrcn.structures import ClipBatch
-from lrcn.tasks.activity import ActivityTask
-from lrcn.train.config import Experiment, TrainConfig
+from lrcn.nn.backbone import find_layer, freeze_batch_norm, set_trainable
+from lrcn.tasks.task import BatchT, Task
+from lrcn.train.config import TrainConfig
 from lrcn.train.examples import Examples
 from lrcn.train.log import RunLog
 from lrcn.train.optim import MeanWeights, clip_gradients, lr_factor, make_optimizer, set_lr
 from lrcn.train.state import Progress, has_state, load_state, save_state
-from lrcn.train.step import fitting_clips, mixed_batch, seed_step, split_batch, step_seed
+from lrcn.train.step import fitting_rows, seed_step, split_batch, step_seed
 from lrcn.train.stop import stop_on_signal
 from lrcn.train.validate import Score, is_better
 
@@ -66,13 +65,13 @@ def stages(config: TrainConfig, num_epochs: int) -> list[Stage]:
 
 
 @dataclass(kw_only=True)
-class Trainer:
+class Trainer(Generic[BatchT]):
     """A training under way: the parts, and where it stands."""
 
-    experiment: Experiment
-    saved: SavedModel
-    task: ActivityTask
-    examples: Examples
+    config: TrainConfig
+    saved: Saved
+    task: Task[BatchT]
+    examples: Examples[BatchT]
     processes: Processes
     device: torch.device
     dtype: torch.dtype
@@ -86,11 +85,9 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.model = self.saved.model.to(self.device)
-        config = self.experiment.train
-        self.optimizer = make_optimizer(self.model.parts(), config)
-        self.mean_weights = (
-            MeanWeights(self.model, config.ema_decay) if config.ema_decay is not None else None
-        )
+        self.optimizer = make_optimizer(self.model.parts(), self.config)
+        decay = self.config.ema_decay
+        self.mean_weights = MeanWeights(self.model, decay) if decay is not None else None
 
     def restore(self) -> bool:
         """Continue from `last` where there is one; whether there was."""
@@ -143,14 +140,14 @@ class Trainer:
     @property
     def num_epochs(self) -> int:
         """Epochs of the whole training."""
-        config = self.experiment.train
+        config = self.config
         if config.max_steps is None:
             return config.epochs
         return math.ceil(config.max_steps / self.examples.num_batches)
 
     def _stage(self) -> Stage | None:
         """The stage that the next epoch belongs to; None after the last one."""
-        for stage in stages(self.experiment.train, self.num_epochs):
+        for stage in stages(self.config, self.num_epochs):
             if stage.first_epoch <= self.progress.epoch < stage.end_epoch:
                 return stage
         return None
@@ -158,7 +155,9 @@ class Trainer:
     def _begin_stage(self, stage: Stage) -> None:
         if self.model.backbone is not None:
             set_trainable(self.model.backbone, stage.joint)
-            if stage.joint and self.experiment.train.freeze_batch_norm:
+            for name in self.config.always_trained:
+                set_trainable(find_layer(self.model.backbone, name), True)
+            if stage.joint and self.config.freeze_batch_norm:
                 freeze_batch_norm(self.model.backbone)
         self.examples.begin_stage(self.model, joint=stage.joint)
         if stage.joint and self.model.backbone is not None:
@@ -167,7 +166,7 @@ class Trainer:
         self.log.say(f"training {what}: epochs {stage.first_epoch + 1} to {stage.end_epoch}")
 
     def _train_epoch(self, stage: Stage) -> None:
-        progress, config = self.progress, self.experiment.train
+        progress, config = self.progress, self.config
         num_batches = self.examples.num_batches
         total = (stage.end_epoch - stage.first_epoch) * num_batches
         if config.max_steps is not None:
@@ -186,25 +185,26 @@ class Trainer:
                 break
         self.log.stop_bar()
 
-    def _update(self, batch: ClipBatch) -> None:
+    def _update(self, batch: BatchT) -> None:
         """One update of the weights from one batch over all processes."""
-        progress, config = self.progress, self.experiment.train
+        progress, config = self.progress, self.config
         seed_step(config.seed, progress.step, self.processes.rank)
-        batch = mixed_batch(
+        batch = self.examples.mix(
             batch.to(self.device, non_blocking=True),
-            self.experiment.dataset.transform,
             step_seed(config.seed, progress.step, self.processes.rank + 1),
         )
+        num_answers = float(self.task.count_answers(batch))
         counts = torch.tensor(
-            [float(self.task.count_steps(self.model, batch)), 0.0, 0.0, float(len(batch))],
+            [float(self.task.count_steps(self.model, batch)), 0.0, 0.0, num_answers],
             dtype=torch.float64,
         )
         num_steps = float(self.processes.all_reduce_sum(counts)[0])
         self.optimizer.zero_grad(set_to_none=True)
-        for part in split_batch(batch, config.micro_batch_size or fitting_clips(batch)):
+        for part in split_batch(batch, config.micro_batch_size or fitting_rows(batch)):
             with autocast_train(self.device, self.dtype):
                 sums = self.task.losses(self.model, part)
-            (sums.loss_sum / max(num_steps, 1.0)).backward()  # type: ignore[no-untyped-call] # torch's
+            mean = sums.loss_sum / max(num_steps, 1.0) * self.task.loss_weight
+            mean.backward()  # type: ignore[no-untyped-call] # torch's
             counts[1] += float(sums.loss_sum.detach())
             counts[2] += float(sums.num_correct)
         totals = self.processes.all_reduce_sum(counts)
@@ -221,14 +221,14 @@ class Trainer:
             self.mean_weights.update(self.model)
         self._count(totals, batch, norm)
 
-    def _count(self, totals: Tensor, batch: ClipBatch, norm: Tensor | None) -> None:
+    def _count(self, totals: Tensor, batch: BatchT, norm: Tensor | None) -> None:
         sums = self.progress.sums
         frames = int(batch.valid_mask_BT.sum()) * self.processes.world_size
         values = {
             "steps": float(totals[0]),
             "loss": float(totals[1]),
             "correct": float(totals[2]),
-            "clips": float(totals[3]),
+            "answers": float(totals[3]),
             "frames": float(frames),
             "norm": 0.0 if norm is None else float(norm),
             "updates": 1.0,
@@ -238,12 +238,12 @@ class Trainer:
 
     def _after_update(self, num_batches: int) -> None:
         """Counters, log, checkpoint and a stop that was asked for."""
-        progress, config = self.progress, self.experiment.train
+        progress, config = self.progress, self.config
         progress.step += 1
         progress.batch_in_epoch += 1
         sums = progress.sums
         loss = sums["loss"] / max(sums["steps"], 1.0)
-        accuracy = sums["correct"] / max(sums["clips"], 1.0)
+        accuracy = sums["correct"] / max(sums["answers"], 1.0)
         if progress.step % 10 == 0 or progress.batch_in_epoch == 1:
             rate = self.optimizer.param_groups[-1]["lr"]
             self.log.write(
@@ -268,12 +268,12 @@ class Trainer:
             )
 
     def _end_epoch(self) -> None:
-        progress, config = self.progress, self.experiment.train
+        progress, config = self.progress, self.config
         sums = progress.sums
         values: dict[str, Any] = {
             "epoch": progress.epoch,
             "loss": sums.get("loss", 0.0) / max(sums.get("steps", 0.0), 1.0),
-            "accuracy": sums.get("correct", 0.0) / max(sums.get("clips", 0.0), 1.0),
+            "accuracy": sums.get("correct", 0.0) / max(sums.get("answers", 0.0), 1.0),
             "grad_norm": sums.get("norm", 0.0) / max(sums.get("updates", 0.0), 1.0),
             "lr": self.optimizer.param_groups[-1]["lr"],
             "seconds": round(progress.seconds, 3),
@@ -289,8 +289,10 @@ class Trainer:
             if score is not None:
                 values["val"] = score.to_dict()
                 line += f"; validation loss {score.loss:.4f}"
-                name = "accuracy" if score.key == "accuracy_top1" else "mAP"
-                line += f", {name} {score.value:.3f}"
+                line += f", {score.name} {score.value:.3f}"
+                if score.warning is not None:
+                    values["warning"] = score.warning
+                    line += f"\nwarning: {score.warning}"
         self.log.write("epoch", progress.step, values)
         self.log.say(line)
         if config.patience is not None and progress.epochs_without_better >= config.patience:
@@ -300,7 +302,7 @@ class Trainer:
 
     def _validate(self) -> Score | None:
         """Score the model (its mean weights where kept) and keep it when it is the best."""
-        progress, config = self.progress, self.experiment.train
+        progress, config = self.progress, self.config
         with self._using_mean_weights():
             self.model.eval()
             score = self.examples.validate(self.model)
@@ -309,6 +311,7 @@ class Trainer:
                 progress.best_epoch = progress.epoch
                 progress.epochs_without_better = 0
                 if score is not None:
+                    progress.best_key = score.key
                     progress.best_loss, progress.best_score = score.loss, score.value
                 if self.processes.is_main:
                     save_model(self.run_dir / "best", self._snapshot(score))
@@ -316,7 +319,7 @@ class Trainer:
                 progress.epochs_without_better += config.validate_every
         return score
 
-    def _snapshot(self, score: Score | None = None) -> SavedModel:
+    def _snapshot(self, score: Score | None = None) -> Saved:
         card = self.saved.card
         if score is not None:
             card = ModelCard(
@@ -325,7 +328,7 @@ class Trainer:
                 protocol={"split": "val", "epoch": self.progress.epoch},
                 notes=card.notes,
             )
-        return SavedModel(self.model, self.saved.sampling, card, thresholds=self.saved.thresholds)
+        return self.saved.with_card(card)
 
     def _save_last(self) -> None:
         if not self.processes.is_main:

@@ -30,6 +30,7 @@ import yaml
 from lrcn.engine import describe_processor
 from lrcn.errors import ConfigError, OutputError
 from lrcn.settings import from_dict, to_dict
+from lrcn.train.caption_config import AnyExperiment, CaptionExperiment
 from lrcn.train.config import Experiment
 from lrcn.version import __version__
 
@@ -105,21 +106,39 @@ def settle_run(run_dir: Path, aside: Path | None, *, started: bool) -> None:
         aside.rename(run_dir)
 
 
-def save_experiment(run_dir: Path, experiment: Experiment) -> None:
+def save_experiment(run_dir: Path, experiment: AnyExperiment) -> None:
     """Write the resolved experiment."""
     text = yaml.safe_dump(to_dict(experiment), sort_keys=False, allow_unicode=True)
     write_text(run_dir / EXPERIMENT_NAME, text)
 
 
-def load_experiment(path: Path) -> Experiment:
-    """Read an experiment from its YAML file, or from a run folder.
+def load_any_experiment(path: Path) -> AnyExperiment:
+    """Read an experiment, with classes or with sentences, from its YAML file or a run folder.
 
     Raises:
         ConfigError: when it cannot be read, or names unknown settings.
     """
     if path.is_dir():
         path = path / EXPERIMENT_NAME
-    return from_dict(Experiment, read_yaml(path))
+    tree = read_yaml(path)
+    if "problem" in tree:
+        return from_dict(CaptionExperiment, tree)
+    return from_dict(Experiment, tree)
+
+
+def load_experiment(path: Path) -> Experiment:
+    """Read an experiment with classes.
+
+    Raises:
+        ConfigError: when it cannot be read, names unknown settings, or is one with sentences.
+    """
+    experiment = load_any_experiment(path)
+    if isinstance(experiment, CaptionExperiment):
+        raise ConfigError(
+            f"{path} is an experiment with sentences, and one with classes is needed here."
+            " Give a run of a recogniser"
+        )
+    return experiment
 
 
 def read_yaml(path: Path) -> Mapping[str, Any]:
@@ -165,7 +184,7 @@ def save_environment(run_dir: Path, command_line: Sequence[str]) -> None:
     write_text(run_dir / ENVIRONMENT_NAME, json.dumps(environment, indent=2, default=str) + "\n")
 
 
-def fingerprint(experiment: Experiment, video_ids: Sequence[str], world_size: int) -> str:
+def fingerprint(experiment: AnyExperiment, video_ids: Sequence[str], world_size: int) -> str:
     """A hash of all that decides the weights: settings, training videos, number of processes."""
     settings = to_dict(experiment)
     for part, names in _NOT_IDENTITY.items():

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from lrcn.caffe.nets import ILSVRC_MEAN, LRCN_RGB_MEAN
-from lrcn.checkpoint import ModelCard, SavedModel, load_model
-from lrcn.data.modality import flow_preprocessing
 from lrcn.engine import (
     Processes,
     choose_device,
@@ -18,16 +16,13 @@ from lrcn.engine import (
     init_processes,
     set_threads,
 )
-from lrcn.errors import ModelError
-from lrcn.models.activity import NO_BACKBONE, ActivityModel, create_model
-from lrcn.nn.backbones import starts_random
-from lrcn.structures import Quirk, SkippedFile, VideoList
-from lrcn.tasks.activity import ActivityTask, balanced_class_weights
-from lrcn.train.config import Experiment
-from lrcn.train.data import TrainingData, prepare_data
-from lrcn.train.examples import Examples
+from lrcn.structures import SkippedFile
+from lrcn.train.activity_run import prepare_activity
+from lrcn.train.caption_config import AnyExperiment, CaptionExperiment
+from lrcn.train.caption_run import prepare_captions
 from lrcn.train.log import RunLog
 from lrcn.train.loop import Trainer
+from lrcn.train.problem import Problem
 from lrcn.train.run import (
     fingerprint,
     prepare_run,
@@ -35,8 +30,7 @@ from lrcn.train.run import (
     save_experiment,
     settle_run,
 )
-from lrcn.train.state import saved_step
-from lrcn.video.features import read_features
+from lrcn.train.state import Progress, saved_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +46,8 @@ class TrainSummary:
     val_accuracy_top1: float | None
     val_mean_average_precision: float | None
     """In place of the accuracy where videos have several labels."""
+    val_cider_d: float | None
+    """In place of the accuracy where sentences are learnt."""
     val_loss: float | None
     num_train: int
     num_val: int
@@ -62,7 +58,7 @@ class TrainSummary:
 
 
 def train(
-    experiment: Experiment,
+    experiment: AnyExperiment,
     run_dir: Path,
     *,
     resume: bool = False,
@@ -92,17 +88,14 @@ def train(
     processes = init_processes()
     place = processes.device(choose_device(device))
     run_dir = Path(run_dir)
-    experiment, advice = _let_random_cnn_learn(experiment)
     aside = None
     if processes.is_main:
         aside = prepare_run(run_dir, resume=resume, overwrite=overwrite)
     processes.barrier()
     try:
-        data = prepare_data(experiment, run_dir, processes, resume=resume)
-        experiment = replace(experiment, dataset=replace(experiment.dataset, flow=data.flow))
-        saved = build_model(experiment, data, run_dir, resume=resume)
+        problem = _prepare(experiment, run_dir, processes, resume=resume)
         if processes.is_main and not resume:
-            save_experiment(run_dir, experiment)
+            save_experiment(run_dir, problem.experiment)
             save_environment(run_dir, command_line)
     except BaseException:
         if processes.is_main and not resume:
@@ -112,191 +105,62 @@ def train(
     step = saved_step(run_dir / "last")
     log = RunLog(run_dir if processes.is_main else None, quiet=quiet, resume_step=step)
     with log:
-        trainer = _make_trainer(
-            experiment, data, saved, processes=processes, device=place, run_dir=run_dir, log=log
-        )
-        for warning in (*advice, *data.warnings):
+        trainer = _make_trainer(problem, processes, place, run_dir, log)
+        for warning in problem.warnings:
             log.say(f"warning: {warning}")
-        log.say(_what(data, saved.model))
+        log.say(problem.what)
         progress = trainer.fit()
     processes.close()
+    return _summary(run_dir, problem, progress, trainer)
+
+
+def _prepare(
+    experiment: AnyExperiment, run_dir: Path, processes: Processes, *, resume: bool
+) -> Problem[Any]:
+    if isinstance(experiment, CaptionExperiment):
+        return prepare_captions(experiment, run_dir, processes, resume=resume)
+    return prepare_activity(experiment, run_dir, processes, resume=resume)
+
+
+def _make_trainer(
+    problem: Problem[Any], processes: Processes, device: torch.device, run_dir: Path, log: RunLog
+) -> Trainer[Any]:
+    config = problem.experiment.train
+    trainer = Trainer(
+        config=config,
+        saved=problem.saved,
+        task=problem.task,
+        examples=problem.make_examples(processes, device, log),
+        processes=processes,
+        device=device,
+        dtype=choose_precision(config.precision, device),
+        run_dir=run_dir,
+        log=log,
+        fingerprint=fingerprint(problem.experiment, problem.item_ids, processes.world_size),
+    )
+    trainer.restore()
+    return trainer
+
+
+def _summary(
+    run_dir: Path, problem: Problem[Any], progress: Progress, trainer: Trainer[Any]
+) -> TrainSummary:
+    def best(key: str) -> float | None:
+        return progress.best_score if progress.best_key == key else None
+
     return TrainSummary(
         run_dir=run_dir,
         epochs=progress.epoch,
         steps=progress.step,
         seconds=progress.seconds,
         best_epoch=progress.best_epoch,
-        val_accuracy_top1=None if saved.model.multi_label else progress.best_score,
-        val_mean_average_precision=progress.best_score if saved.model.multi_label else None,
+        val_accuracy_top1=best("accuracy_top1"),
+        val_mean_average_precision=best("mean_average_precision"),
+        val_cider_d=best("cider_d"),
         val_loss=progress.best_loss,
-        num_train=len(data.train),
-        num_val=0 if data.val is None else len(data.val),
-        split=data.how,
-        warnings=(*advice, *data.warnings),
-        skipped=(*data.skipped, *trainer.examples.skipped),
-    )
-
-
-def _let_random_cnn_learn(experiment: Experiment) -> tuple[Experiment, tuple[str, ...]]:
-    """A CNN that starts from random weights is trained from the start; frozen it is of no use.
-
-    Returns:
-        The experiment, changed where that was needed, and a line for the user about it.
-    """
-    model, settings = experiment.model, experiment.train
-    frozen = settings.unfreeze_at is None and experiment.init is None
-    if model.backbone == NO_BACKBONE or not (
-        frozen and starts_random(model.backbone, model.weights)
-    ):
-        return experiment, ()
-    changed = replace(experiment, train=replace(settings, unfreeze_at=0, freeze_batch_norm=False))
-    return changed, (
-        f"{model.backbone} starts from random weights, so it is trained too"
-        " (train.unfreeze_at 0). For pretrained ones give --model.weights hub, or a file",
-    )
-
-
-def build_model(
-    experiment: Experiment, data: TrainingData, run_dir: Path, *, resume: bool
-) -> SavedModel:
-    """A new model, the one to start from, or the one to continue."""
-    sampling = experiment.dataset.sampling
-    card = ModelCard(data=experiment.dataset.data)
-    if resume and (run_dir / "last").is_dir():
-        return load_model(run_dir / "last")
-    config = experiment.model
-    class_names = data.train.class_names
-    multi_label = experiment.task.multi_label
-    multi_label = data.train.multi_label if multi_label is None else multi_label
-    if config.backbone == NO_BACKBONE and config.feature_dim is None:
-        config = replace(config, feature_dim=_feature_width(data.train))
-    start = load_model(experiment.init).model if experiment.init is not None else None
-    if start is not None and start.backbone is not None:
-        config = replace(config, weights="random")
-    model = create_model(config, class_names, multi_label=multi_label, seed=experiment.train.seed)
-    if experiment.dataset.modality == "flow" and model.backbone is not None:
-        own = flow_preprocessing(model.backbone.preprocessing, data.flow)
-        model.backbone.preprocessing = model.preprocessing = own
-    if start is not None:
-        _start_from(model, start, str(experiment.init))
-        _take_normalisation(model, start)
-    _reproduce_quirks(model, experiment.dataset.original_quirks)
-    model.config = experiment.model if config.backbone != NO_BACKBONE else config
-    return SavedModel(model, sampling, card)
-
-
-def _start_from(model: ActivityModel, start: ActivityModel, source: str) -> None:
-    """Copy every weight that fits; the last layer's rows by class name.
-
-    Raises:
-        ModelError: when not even the backbone fits.
-    """
-    weights, own = start.state_dict(), model.state_dict()
-    fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
-    if start.class_names != model.class_names:
-        fitting = {k: v for k, v in fitting.items() if not k.startswith("head.")}
-    backbone = [k for k in own if k.startswith("backbone.")]
-    if any(k not in fitting for k in backbone) or not fitting:
-        raise ModelError(
-            f"{source} cannot start this model: its backbone is {start.config.backbone!r}"
-            f" (feature_layer {start.config.feature_layer!r}), this one's"
-            f" {model.config.backbone!r} ({model.config.feature_layer!r})."
-            " Give the same backbone with --model.backbone and --model.feature-layer"
-        )
-    own.update(fitting)
-    shared = [n for n in model.class_names if n in start.class_names]
-    for name in ("weight", "bias"):
-        key = f"head.linear.{name}"
-        same = key in weights and weights[key].shape[1:] == own[key].shape[1:]
-        if same and start.class_names != model.class_names:
-            for class_name in shared:
-                row, other = (
-                    model.class_names.index(class_name),
-                    start.class_names.index(class_name),
-                )
-                own[key][row] = weights[key][other]
-    model.load_state_dict(own)
-
-
-def _take_normalisation(model: ActivityModel, start: ActivityModel) -> None:
-    """What was subtracted, and the order of the channels, belong to the weights.
-
-    Where the modality changes (a flow net from RGB weights), the mean is the new one's.
-    """
-    own, theirs = model.preprocessing, start.preprocessing
-    if model.backbone is None or own is None or theirs is None:
-        return
-    own = replace(own, channel_order=theirs.channel_order)
-    if own.modality == theirs.modality:
-        own = replace(own, pixel_mean=theirs.pixel_mean, pixel_std=theirs.pixel_std)
-    model.backbone.preprocessing = model.preprocessing = own
-
-
-def _reproduce_quirks(model: ActivityModel, quirks: tuple[Quirk, ...]) -> None:
-    """Write into the model which faults of the original code it is trained and measured with."""
-    own = model.preprocessing
-    if not quirks or model.backbone is None or own is None:
-        return
-    own = replace(own, original_quirks=quirks)
-    # Paper: only the layer that reads clips has the typing error, those of single frames do not.
-    if own.has_quirk("red_mean") and model.config.kind == "lrcn" and own.pixel_mean == ILSVRC_MEAN:
-        own = replace(own, pixel_mean=LRCN_RGB_MEAN)
-    model.backbone.preprocessing = model.preprocessing = own
-
-
-def _feature_width(videos: VideoList) -> int:
-    """D of the user's own features, read from the first file."""
-    first = videos.items[0]
-    return int(read_features(first.path, first.video_id).shape[1])
-
-
-def _make_trainer(
-    experiment: Experiment,
-    data: TrainingData,
-    saved: SavedModel,
-    *,
-    processes: Processes,
-    device: torch.device,
-    run_dir: Path,
-    log: RunLog,
-) -> Trainer:
-    model = saved.model
-    weights_K = None
-    if experiment.task.class_weights == "balanced":
-        weights_K = balanced_class_weights(data.train.items, model.class_names)
-    task = ActivityTask(
-        experiment.task,
-        model.class_names,
-        multi_label=model.multi_label,
-        class_weights_K=weights_K,
-    )
-    ids = [item.video_id for item in data.train.items]
-    mark = fingerprint(experiment, ids, processes.world_size)
-    examples = Examples(
-        experiment, data.train, data.val, processes=processes, device=device, log=log
-    )
-    trainer = Trainer(
-        experiment=experiment,
-        saved=saved,
-        task=task,
-        examples=examples,
-        processes=processes,
-        device=device,
-        dtype=choose_precision(experiment.train.precision, device),
-        run_dir=run_dir,
-        log=log,
-        fingerprint=mark,
-    )
-    trainer.restore()
-    return trainer
-
-
-def _what(data: TrainingData, model: ActivityModel) -> str:
-    """One line on what is trained on what."""
-    val = "none" if data.val is None else f"{len(data.val)} ({data.how})"
-    size = sum(p.numel() for p in model.parameters())
-    return (
-        f"{model.config.kind} on {model.config.backbone}, {size:,} weights;"
-        f" {len(data.train)} training videos of {len(model.class_names)} classes,"
-        f" validation: {val}"
+        num_train=problem.num_train,
+        num_val=problem.num_val,
+        split=problem.split,
+        warnings=problem.warnings,
+        skipped=(*problem.skipped, *trainer.examples.skipped),
     )

@@ -32,6 +32,8 @@ class Progress:
     epoch: int = 0
     batch_in_epoch: int = 0
     best_score: float | None = None
+    best_key: str | None = None
+    """What `best_score` measures."""
     best_loss: float | None = None
     best_epoch: int | None = None
     epochs_without_better: int = 0

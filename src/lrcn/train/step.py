@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
 
 import torch
 
 from lrcn.data.collate import cutmix_batch, mixup_batch
 from lrcn.data.transform_config import TransformConfig
 from lrcn.structures import ClipBatch
+from lrcn.tasks.task import Batch, BatchT
 
 _PIXELS_AT_ONCE = 64 * 224 * 224
 
@@ -23,23 +26,18 @@ def mixed_batch(batch: ClipBatch, transform: TransformConfig, seed: int) -> Clip
     return batch
 
 
-def split_batch(batch: ClipBatch, size: int | None) -> Iterator[ClipBatch]:
-    """The batch in slices of at most `size` clips, for gradient accumulation."""
+def split_batch(batch: BatchT, size: int | None) -> Iterator[BatchT]:
+    """The batch in slices of at most `size` rows, for gradient accumulation."""
     total = len(batch)
+    made: Any = batch  # every field of a batch is None or has one entry per row
     for start in range(0, total, size or max(total, 1)):
         rows = slice(start, start + (size or total))
-        yield ClipBatch(
-            frames_BTCHW=None if batch.frames_BTCHW is None else batch.frames_BTCHW[rows],
-            features_BTD=None if batch.features_BTD is None else batch.features_BTD[rows],
-            valid_mask_BT=batch.valid_mask_BT[rows],
-            reset_mask_BT=batch.reset_mask_BT[rows],
-            targets_BTK=batch.targets_BTK[rows],
-            video_ids=batch.video_ids[rows],
-        )
+        parts = {f.name: getattr(made, f.name) for f in fields(made)}
+        yield replace(made, **{k: None if v is None else v[rows] for k, v in parts.items()})
 
 
-def fitting_clips(batch: ClipBatch) -> int | None:
-    """How many clips of pixels go through the CNN in one backward pass; None for features."""
+def fitting_rows(batch: Batch) -> int | None:
+    """How many rows of pixels go through the CNN in one backward pass; None for features."""
     if batch.frames_BTCHW is None:
         return None
     _, num_steps, _, height, width = batch.frames_BTCHW.shape

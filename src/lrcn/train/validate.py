@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -13,20 +13,32 @@ from lrcn.metrics.multilabel import MeanAveragePrecision
 from lrcn.models.activity import ActivityModel
 from lrcn.models.views import clip_probs, video_probs
 from lrcn.structures import VideoFeatures
+from lrcn.train.config import SelectBy
 from lrcn.train.state import Progress
 from lrcn.video.sampling import SamplingConfig
+
+ScoreKey = Literal["accuracy_top1", "mean_average_precision", "cider_d"]
+_NAMES: dict[ScoreKey, str] = {
+    "accuracy_top1": "accuracy",
+    "mean_average_precision": "mAP",
+    "cider_d": "CIDEr-D",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """The validation score of one moment in training."""
 
-    key: Literal["accuracy_top1", "mean_average_precision"]
-    """What is measured: the second where videos have several labels."""
+    key: ScoreKey
+    """What is measured: the second where videos have several labels, the third of captions."""
     value: float
     loss: float
     """Mean negative log of the probability given to the truth."""
     num_videos: int
+    details: Mapping[str, float] = field(default_factory=dict)
+    """What else was seen, by name."""
+    warning: str | None = None
+    """What a person should know at once."""
 
     def to_dict(self) -> dict[str, float]:
         """For the log."""
@@ -34,7 +46,13 @@ class Score:
             self.key: self.value,
             "loss": self.loss,
             "num_videos": self.num_videos,
+            **self.details,
         }
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return _NAMES[self.key]
 
 
 @torch.no_grad()
@@ -64,7 +82,7 @@ def score(probs_NK: Tensor, targets_NK: Tensor, *, multi_label: bool) -> Score:
     """
     if not len(probs_NK):
         raise ValueError("there is no video to score")
-    key: Literal["accuracy_top1", "mean_average_precision"] = "accuracy_top1"
+    key: ScoreKey = "accuracy_top1"
     probs_NK = probs_NK.double().clamp(1e-12, 1 - 1e-12)
     targets_NK = targets_NK.double()
     if multi_label:
@@ -80,10 +98,8 @@ def score(probs_NK: Tensor, targets_NK: Tensor, *, multi_label: bool) -> Score:
     return Score(key=key, value=value, loss=float(loss_N.mean()), num_videos=len(probs_NK))
 
 
-def is_better(
-    new: Score, progress: Progress, select_by: Literal["accuracy_top1", "loss", "last"]
-) -> bool:
-    """Whether a score beats the best so far; equal accuracy (or mAP) is decided by the loss."""
+def is_better(new: Score, progress: Progress, select_by: SelectBy) -> bool:
+    """Whether a score beats the best so far; equal accuracy (mAP, CIDEr-D): the loss decides."""
     if progress.best_loss is None or progress.best_score is None or select_by == "last":
         return True
     if select_by == "loss":

@@ -16,16 +16,16 @@ from lrcn.errors import MissingFilesError
 from lrcn.models.activity import ActivityConfig, ActivityModel, create_model
 from lrcn.structures import VideoItem, VideoList
 from lrcn.train.config import DatasetConfig, Experiment, TrainConfig
-from lrcn.train.examples import Examples
+from lrcn.train.clip_examples import ClipExamples
 from lrcn.train.log import RunLog
 from lrcn.video.sampling import SamplingConfig
 
 NAMES = ("run", "sit", "walk")
 
 
-def _examples(train: VideoList, val: VideoList, *, missing: str = "error") -> Examples:
+def _examples(train: VideoList, val: VideoList, *, missing: str = "error") -> ClipExamples:
     dataset = DatasetConfig(missing=missing, sampling=SamplingConfig(clip_length=4))
-    return Examples(
+    return ClipExamples(
         Experiment(dataset=dataset, train=TrainConfig(batch_size=2)),
         train,
         val,

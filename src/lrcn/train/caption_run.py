@@ -1,0 +1,248 @@
+"""Captioners to be trained: their data, their words, their model, and what it starts from."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from lrcn.checkpoint import (
+    CAPTION_TASK,
+    ModelCard,
+    SavedCaptioner,
+    load_captioner,
+    load_model,
+    task_of,
+)
+from lrcn.data.caption_split import divide_captions, refuse_caption_leaks
+from lrcn.data.captions import read_captions, select_captions, with_caption_items
+from lrcn.data.sampler import keyed_generator
+from lrcn.engine import Processes
+from lrcn.errors import ConfigError, ModelError
+from lrcn.models.image_captioner import Captioner, create_captioner
+from lrcn.models.visual import NO_BACKBONE, VisualModel
+from lrcn.structures import CaptionBatch, CaptionItem, CaptionList, SkippedFile
+from lrcn.tasks.captioning import CaptioningTask
+from lrcn.text.vocabulary import Vocabulary
+from lrcn.train.activity_run import let_random_cnn_learn, take_normalisation
+from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment
+from lrcn.train.caption_examples import CaptionExamples
+from lrcn.train.log import RunLog
+from lrcn.train.problem import Problem
+from lrcn.train.run import SPLIT_NAME, write_text
+from lrcn.video.features import read_features
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionData:
+    """The captions of a run, divided."""
+
+    train: CaptionList
+    val: CaptionList | None
+    how: str
+    """How the validation part was chosen."""
+    warnings: tuple[str, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+def prepare_captions(
+    experiment: CaptionExperiment, run_dir: Path, processes: Processes, *, resume: bool
+) -> Problem[CaptionBatch]:
+    """Read the captions, number the words, make or load the model.
+
+    Raises:
+        LrcnError: settings or data do not allow it.
+    """
+    sees = experiment.model.visual != "none"
+    advice: tuple[str, ...] = ()
+    if sees:
+        changed, advice = let_random_cnn_learn(
+            experiment.train,
+            backbone=experiment.model.backbone,
+            weights=experiment.model.weights,
+            init=experiment.init,
+        )
+        experiment = replace(experiment, train=changed)
+    data = caption_parts(experiment.dataset, seed=experiment.train.seed, need_media=sees)
+    if processes.is_main and not (run_dir / SPLIT_NAME).exists():
+        write_text(run_dir / SPLIT_NAME, _division_text(data))
+    saved = _build_model(experiment, data, run_dir, resume=resume)
+
+    def make_examples(processes: Processes, device: torch.device, log: RunLog) -> CaptionExamples:
+        return CaptionExamples(
+            experiment,
+            data.train,
+            data.val,
+            saved.model,
+            processes=processes,
+            device=device,
+            log=log,
+        )
+
+    return Problem(
+        experiment=experiment,
+        saved=saved,
+        task=CaptioningTask(experiment.task),
+        make_examples=make_examples,
+        item_ids=tuple(item.item_id for item in data.train.items),
+        split=data.how,
+        num_train=len(data.train),
+        num_val=0 if data.val is None else len(data.val),
+        warnings=(*advice, *data.warnings),
+        skipped=data.skipped,
+        what=_what(data, saved.model),
+    )
+
+
+def caption_parts(
+    settings: CaptionDataConfig, *, seed: int, need_media: bool = True
+) -> CaptionData:
+    """Read the captions of a run and divide them: by files, by their own parts, or by photo.
+
+    Raises:
+        ConfigError: no data are named.
+        DataError, MissingFilesError: they cannot be trained on.
+        LeakError: a photo stands on both sides.
+    """
+    if not settings.data:
+        raise ConfigError("no data to train on: give --data DATA, a list of captions")
+    listed = _read(settings, settings.data, need_media=need_media)
+    val_fraction = 0.0 if settings.val_data is not None else settings.val_fraction
+    division = divide_captions(listed, val_fraction=val_fraction, seed=seed)
+    train, val, how = division.train, division.val, str(division.val_how or "none")
+    if settings.val_data is not None:
+        given = _read(settings, settings.val_data, need_media=need_media)
+        own = any(item.split == "val" for item in given.items)
+        val, how = select_captions(given, "val") if own else given, "given"
+    parts = {"train": train, "val": val, "test": division.test}
+    leaks = refuse_caption_leaks(
+        {name: part for name, part in parts.items() if part is not None},
+        allow_leaks=settings.allow_leaks,
+    )
+    warnings = [*listed.notes, *division.warnings, *(val.notes if val is not None else ())]
+    if leaks:
+        warnings.append(f"leaks allowed: {len(leaks)} files stand on both sides of the split")
+    if settings.max_examples is not None:
+        order = torch.randperm(len(train), generator=keyed_generator(seed, "subset")).tolist()
+        kept = sorted(order[: settings.max_examples])
+        train = with_caption_items(train, [train.items[i] for i in kept])
+    return CaptionData(
+        train=train,
+        val=val,
+        how=how,
+        warnings=tuple(dict.fromkeys(warnings)),
+        skipped=tuple(dict.fromkeys((*listed.skipped, *(val.skipped if val is not None else ())))),
+    )
+
+
+def _read(settings: CaptionDataConfig, data: str, *, need_media: bool) -> CaptionList:
+    return read_captions(
+        data,
+        layout=settings.layout,
+        images=settings.images,
+        missing=settings.missing,
+        media=settings.media,
+        need_media=need_media,
+    )
+
+
+def _division_text(data: CaptionData) -> str:
+    """Who was trained on and who was held out, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "item_id", "split"))
+    rows: list[tuple[CaptionItem, str]] = [(item, "train") for item in data.train.items]
+    if data.val is not None:
+        rows += [(item, "val") for item in data.val.items]
+    writer.writerows((item.path, item.item_id, split) for item, split in rows)
+    return text.getvalue()
+
+
+def _build_model(
+    experiment: CaptionExperiment, data: CaptionData, run_dir: Path, *, resume: bool
+) -> SavedCaptioner:
+    """A new model, the one to start from, or the one to continue."""
+    if resume and (run_dir / "last").is_dir():
+        return load_captioner(run_dir / "last")
+    config, settings = experiment.model, experiment.dataset
+    if config.visual != "none" and config.backbone == NO_BACKBONE and config.feature_dim is None:
+        first = data.train.items[0]
+        width = int(read_features(first.path, first.item_id).shape[1])
+        config = replace(config, feature_dim=width)
+    start = None if experiment.init is None else _load_start(experiment.init)
+    if start is not None and start.backbone is not None:
+        config = replace(config, weights="random")
+    if isinstance(start, Captioner):
+        vocabulary = start.vocabulary
+    else:
+        captions = [caption for item in data.train.items for caption in item.captions]
+        vocabulary = Vocabulary.build(
+            captions,
+            tokenizer=settings.tokenizer,
+            min_count=settings.min_count,
+            max_size=settings.max_size,
+        )
+    model = create_captioner(config, vocabulary, seed=experiment.train.seed)
+    if start is not None:
+        _start_from(model, start, str(experiment.init))
+        take_normalisation(model, start)
+    model.config = experiment.model if config.backbone != NO_BACKBONE else config
+    return SavedCaptioner(
+        model,
+        ModelCard(data=settings.data),
+        media=data.train.media,
+        sampling=settings.sampling,
+        decoding=experiment.decoding,
+    )
+
+
+def _load_start(init: str) -> VisualModel:
+    if task_of(init) == CAPTION_TASK:
+        return load_captioner(init).model
+    return load_model(init).model
+
+
+def _start_from(model: Captioner, start: VisualModel, source: str) -> None:
+    """Copy every weight that fits: a captioner's, a language model's, or a recogniser's CNN.
+
+    Words that enter a layer before the picture's share (weights to its left) fit a layer without a
+    picture too (the paper's code: `train_lrcn.from_lm.sh`).
+
+    Raises:
+        ModelError: nothing fits.
+    """
+    weights, own = start.state_dict(), model.state_dict()
+    words = isinstance(start, Captioner)
+    copied = 0
+    for name, theirs in weights.items():
+        if name not in own or not (words or name.startswith("backbone.")):
+            continue
+        mine = own[name]
+        if mine.shape == theirs.shape:
+            mine.copy_(theirs)
+            copied += mine.ndim > 1  # a bias alone is no start
+        elif name.endswith("weight_ih") and len(mine) == len(theirs) and theirs.ndim == 2:
+            shared = min(mine.shape[1], theirs.shape[1])
+            mine[:, :shared] = theirs[:, :shared]
+            copied += 1
+    if not copied:
+        raise ModelError(
+            f"{source} cannot start this model: not one of its weights fits."
+            " Give a captioner of the same sizes, or a recogniser with the same backbone"
+        )
+    model.load_state_dict(own)
+
+
+def _what(data: CaptionData, model: Captioner) -> str:
+    """One line on what is trained on what."""
+    val = "none" if data.val is None else f"{len(data.val)} ({data.how})"
+    size = sum(p.numel() for p in model.parameters())
+    captions = sum(len(item.captions) for item in data.train.items)
+    return (
+        f"{model.config.kind} on {model.config.backbone}, {size:,} weights,"
+        f" {len(model.vocabulary):,} words; {len(data.train)} training {data.train.media}s with"
+        f" {captions} captions, validation: {val}"
+    )
