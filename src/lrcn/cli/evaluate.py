@@ -108,16 +108,18 @@ def evaluate(
     device = compute.start()
     from lrcn.checkpoint import find_model_folder
     from lrcn.data.cache import FeatureCache
-    from lrcn.evaluate.protocol import CROPS_OF
+    from lrcn.evaluate.protocol import CROPS_OF, ProtocolConfig
     from lrcn.fusion_folder import SavedFusion, load_any
 
+    num_crops = num_crops or CROPS_OF.get(protocol, 1)
+    ProtocolConfig(protocol=protocol, num_crops=num_crops)  # refuses before any work
     folder = find_model_folder(model)
     saved = load_any(folder)
     runs = runs_of(model, saved)
     run = next(iter(runs), None)
     given = {
         "protocol": protocol,
-        "num_crops": num_crops or CROPS_OF.get(protocol, 1),
+        "num_crops": num_crops,
         "clip_length": clip_length,
         "clip_stride": clip_stride,
         "frame_stride": frame_stride,

@@ -119,6 +119,37 @@ def test_other_models_and_machines_are_no_obstacle() -> None:
     assert compare(first, second).unlike == ()
 
 
+def test_single_frames_that_saw_all_have_no_clips_to_differ_in() -> None:
+    """The paper's tables set an LRCN against the single-frame model; the crops must agree."""
+    first = fake_results()
+    frames = {"model_kind": "single_frame", "clip_length": 1, "clip_stride": 1}
+    fused = {
+        **frames,
+        "model_kind": "fusion",
+        "fusion": {"members": [{"model_kind": "single_frame"}, {"model_kind": "single_frame"}]},
+    }
+
+    assert compare(_with_protocol(first, **frames), first).unlike == ()
+    assert compare(first, _with_protocol(first, **fused)).unlike == ()
+    mixed = {**fused, "fusion": {"members": [{"model_kind": "lrcn"}, *fused["fusion"]["members"]]}}
+    for changes in (
+        {**frames, "num_crops": 10},
+        {**frames, "frame_stride": 2},
+        {**frames, "clip_stride": 4},
+        {**frames, "model_kind": "lrcn"},
+        mixed,
+    ):
+        with pytest.raises(ResultsError, match="--allow-unlike"):
+            compare(first, _with_protocol(first, **changes))
+
+
+def test_stored_flow_is_other_files_than_the_videos() -> None:
+    first = fake_results()
+    flow = {"preprocessing": {"modality": "flow"}, "content_hash": "9"}
+
+    assert compare(first, _with_protocol(first, **flow)).unlike == ()
+
+
 def test_other_videos_are_refused_or_intersected() -> None:
     first = fake_results()
     second = _with_protocol(

@@ -400,6 +400,8 @@ def test_logits_from_probabilities() -> None:
         ({"num_crops": 5}, "num_crops must be 1 or 10, not 5"),
         ({"sample_fps": 0.0, "clip_stride": 0}, "clip_stride.*; .*sample_fps must be above 0"),
         ({"num_resamples": 1}, "num_resamples"),
+        ({"protocol": "classify_video"}, "classify_video takes 10: leave the crops out"),
+        ({"protocol": "lrcn_evaluate", "num_crops": 10}, "lrcn_evaluate takes 1"),
     ],
 )
 def test_wrong_protocols_are_refused(changes: dict[str, object], message: str) -> None:

@@ -132,3 +132,28 @@ def test_wrong_use_is_explained() -> None:
         clip_probs(model, draw(1, 4, 4), clip_length=0, clip_stride=1)
     with pytest.raises(ValueError, match="training mode"):
         clip_probs(model.train(), draw(1, 4, 4), **clip)
+
+
+@pytest.mark.parametrize("program", ["classify_video", "lrcn_evaluate"])
+@pytest.mark.parametrize("num_frames", [16, 17, 23, 24, 25, 31, 32, 33, 40, 41])
+@torch.no_grad()
+def test_the_originals_programs_count_the_last_clip_twice(program: str, num_frames: int) -> None:
+    """Their loops, written out: windows of 16 every 8; one over the end becomes the last 16.
+
+    They differ in whether a window may touch the end (`<`, and `>` for the opposite), which
+    changes nothing: the same 16 frames are meant.
+    """
+    model = make("lrcn")
+    features_VTD = draw(1, num_frames, 4)
+    clips = []
+    for start in range(0, num_frames, 8):
+        over = start + 16 >= num_frames if program == "classify_video" else start + 16 > num_frames
+        frames = range(num_frames - 16, num_frames) if over else range(start, start + 16)
+        logits, _ = model.unroll(features_VTD[:, list(frames)])
+        clips.append(logits.softmax(-1)[0])
+
+    views = clip_probs(model, features_VTD, clip_length=16, clip_stride=8, last_clip_twice=True)
+
+    assert len(views.starts) == len(clips)
+    wanted = torch.stack(clips).mean((0, 1))
+    torch.testing.assert_close(video_probs(views), wanted, atol=1e-6, rtol=0)
