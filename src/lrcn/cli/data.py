@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from lrcn.cli.options import DEFAULTS, ComputeOptions
 from lrcn.cli.output import (
@@ -20,14 +20,16 @@ from lrcn.cli.output import (
     say,
     watcher,
 )
-from lrcn.cli.parser import hidden_from_parser, option
+from lrcn.cli.parser import UsageError, hidden_from_parser, option
 from lrcn.cli.settings import WorldSettings, with_switches, world_settings
+from lrcn.data.motion_config import MotionConfig
+from lrcn.data.pictures_config import PictureConfig
 
 GroupBy = Literal["column", "folder", "pattern", "file"]
 
 
 def data_make(
-    world: Literal["motion"],
+    world: Literal["motion", "pictures"],
     out: Path,
     /,
     *,
@@ -44,50 +46,50 @@ def data_make(
     compute: ComputeOptions = DEFAULTS,
     settings: Annotated[Mapping[str, str | None], hidden_from_parser],
 ) -> int:
-    """Render a world of moving shapes in which no single frame tells the class.
+    """Render a world of shapes: clips in which no single frame tells the class, or pictures.
 
-    Real H.264 files in the parts train, val and test with a folder per class, and exact
-    sentences about every clip. The same seed and settings give the same files. Everything about
-    the world, its difficulty too, is a setting.
+    motion: real H.264 files in the parts train, val and test with a folder per class, and exact
+    sentences about every clip. pictures: PNG files in these parts with a sentence about each that
+    is exactly true (shape, colour, size, place). The same seed and settings give the same files.
+    Everything about a world, its difficulty too, is a setting.
 
     Args:
-        world: motion, where shapes slide, rise, sink, spin, grow, shrink, turn back.
+        world: motion, where shapes slide, rise, sink, spin, grow, shrink, turn back; or pictures.
         out: Folder to make.
-        num_train: Clips to train on.
-        num_val: Clips to choose the best model by.
-        num_test: Clips to measure on.
+        num_train: Clips or pictures to train on.
+        num_val: Clips or pictures to choose the best model by.
+        num_test: Clips or pictures to measure on.
         difficulty: Named world to start from: default, hard (smaller, slower, noisier, two
             shapes), harder (much of it all, and everything sways).
         width: Pixels.
         height: Pixels.
         num_frames: Frames per clip.
-        fps: Frames per second.
+        fps: Frames per second of clips.
         overwrite: Replace a world that was rendered there.
         as_json: Print one JSON document.
         compute: Options of every command that computes.
         settings: Dotted settings, taken out before parsing.
     """
-    from lrcn.data.motion import ABOUT_NAME, make_motion
-    from lrcn.data.motion_config import DIFFICULTIES
-    from lrcn.settings import override, to_dict
+    from lrcn.settings import to_dict
 
+    names = {"motion": "motion.json", "pictures": "pictures.json"}
     refuse_existing_folder(
         out,
         overwrite=overwrite,
-        is_ours=lambda folder: (folder / ABOUT_NAME).is_file(),
+        is_ours=lambda folder: any((folder / name).is_file() for name in names.values()),
         what="a rendered world",
     )
     flags = {"width": width, "height": height, "num_frames": num_frames, "fps": fps}
-    given = {f"world.{key}": value for key, value in flags.items() if value is not None}
     dotted = with_switches(settings, world_settings())
-    config = override(WorldSettings(world=DIFFICULTIES[difficulty]), {**given, **dotted}).world
+    given = {key: value for key, value in flags.items() if value is not None}
     counts = {"train": num_train, "val": num_val, "test": num_test}
-    if out.is_dir():
-        shutil.rmtree(out)
     with watcher("rendering", quiet=compute.quiet) as watch:
-        make_motion(
+        made = _render(
+            world,
             out,
-            config,
+            difficulty,
+            given,
+            dotted,
             num_train=num_train,
             num_val=num_val,
             num_test=num_test,
@@ -96,21 +98,61 @@ def data_make(
             progress=(lambda done, total: watch(done, total, "")) if watch else None,
         )
     if as_json:
+        classes = {"class_names": sorted(made.actions)} if isinstance(made, MotionConfig) else {}
         print_json(
             {
                 "world": world,
                 "difficulty": difficulty,
                 "out": out,
-                "class_names": sorted(config.actions),
-                "num_videos": counts,
-                "settings": to_dict(config),
+                **classes,
+                ("num_videos" if classes else "num_images"): counts,
+                "settings": to_dict(made),
                 "seed": compute.seed_or_zero,
             }
         )
     else:
         parts = ", ".join(f"{number} {name}" for name, number in counts.items())
-        print_line(f"{out}: {parts} clips of {len(config.actions)} classes")
+        what = "pictures with a sentence each"
+        if isinstance(made, MotionConfig):
+            what = f"clips of {len(made.actions)} classes"
+        print_line(f"{out}: {parts} {what}")
     return 0
+
+
+def _render(
+    world: Literal["motion", "pictures"],
+    out: Path,
+    difficulty: str,
+    flags: Mapping[str, Any],
+    dotted: Mapping[str, str],
+    **how: Any,
+) -> MotionConfig | PictureConfig:
+    """Make the files with the resolved settings, in place of a world that was there."""
+    from lrcn.data.motion import make_motion
+    from lrcn.data.motion_config import DIFFICULTIES
+    from lrcn.data.pictures import make_pictures
+    from lrcn.data.pictures_config import PICTURE_DIFFICULTIES
+    from lrcn.settings import override
+
+    part, other = ("world", "picture") if world == "motion" else ("picture", "world")
+    strange = [f"--{key}" for key in dotted if key.partition(".")[0] == other]
+    if world == "pictures":
+        strange += [f"--{key.replace('_', '-')}" for key in ("num_frames", "fps") if key in flags]
+    if strange:
+        raise UsageError(
+            f"{strange[0]} is no setting of {world}, whose settings start with --{part}."
+            f" Leave it out"
+        )
+    base = WorldSettings(world=DIFFICULTIES[difficulty], picture=PICTURE_DIFFICULTIES[difficulty])
+    given = {f"{part}.{key}": value for key, value in flags.items()}
+    chosen = override(base, {**given, **dotted})
+    if out.is_dir():
+        shutil.rmtree(out)
+    if world == "motion":
+        make_motion(out, chosen.world, **how)
+        return chosen.world
+    make_pictures(out, chosen.picture, **how)
+    return chosen.picture
 
 
 def data_check(

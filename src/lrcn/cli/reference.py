@@ -48,7 +48,7 @@ def settings_page() -> str:
     ]
     lines += [
         "",
-        "Those of `world` belong to `lrcn data make`.",
+        "Those of `world` and `picture` belong to `lrcn data make`.",
     ]
     for part, settings in by_part([*all_settings(), *world_settings()]):
         lines += [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrcn.cli.parser import UsageError
 from lrcn.data.motion_config import MotionConfig
+from lrcn.data.pictures_config import PictureConfig
 
 if TYPE_CHECKING:
     from lrcn.settings import Setting
@@ -63,14 +64,16 @@ def all_settings() -> list[Setting]:
 
 @dataclass(frozen=True, kw_only=True)
 class WorldSettings:
-    """What `lrcn data make` renders: `--world.noise 12`."""
+    """What `lrcn data make` renders: `--world.noise 12`, `--picture.noise 12`."""
 
     world: MotionConfig = field(default_factory=MotionConfig)
     """The rendered world."""
+    picture: PictureConfig = field(default_factory=PictureConfig)
+    """The rendered pictures."""
 
 
 def world_settings() -> list[Setting]:
-    """Every setting of the rendered world."""
+    """Every setting of the rendered world and pictures."""
     from lrcn.settings import describe
 
     return describe(WorldSettings)

@@ -15,11 +15,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,15 +27,14 @@ from lrcn.data.motion_config import MotionConfig
 from lrcn.data.motion_render import render
 from lrcn.data.motion_scene import Scene, draw_scene
 from lrcn.data.motion_words import clip_sentence, events, picture_sentence
-from lrcn.errors import ConfigError, OutputError
+from lrcn.data.world_folder import SPLITS, make_world
+from lrcn.errors import OutputError
 from lrcn.structures import Segment
 from lrcn.video.writer import VideoWriter
 
-CAPTIONS_NAME = "captions.jsonl"
 ABOUT_NAME = "motion.json"
 
-_SPLITS = ("train", "val", "test")
-_LONG = len(_SPLITS)
+_LONG = len(SPLITS)
 """Key of long videos, beside those of the splits."""
 
 
@@ -87,36 +83,18 @@ def make_motion(
         ConfigError: a number of clips is negative, or all are 0.
         OutputError: the folder exists or cannot be written.
     """
-    counts = (num_train, num_val, num_test)
-    if min(counts) < 0 or not sum(counts):
-        raise ConfigError(
-            f"{num_train} training, {num_val} validation and {num_test} test clips cannot be made;"
-            " each number is 0 or more, and one is above 0"
-        )
-    if out.exists():
-        raise OutputError(f"{out} exists already. Remove it, or choose another place")
-    draft = out.with_name(f".{out.name}.draft-{os.getpid()}")
-    jobs = list(_jobs(draft, config, counts))
-    try:
-        for folder in {job.path.parent for job in jobs}:
-            folder.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(threads) as pool:
-            lines = []
-            for line in pool.map(lambda job: _make_clip(job, config, seed, draft), jobs):
-                lines.append(json.dumps(line))
-                if progress is not None:
-                    progress(len(lines), len(jobs))
-        (draft / CAPTIONS_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        about = {"seed": seed, "counts": dict(zip(_SPLITS, counts, strict=True))}
-        about["config"] = dataclasses.asdict(config)
-        (draft / ABOUT_NAME).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        draft.rename(out)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {out}: {error.strerror or error}. Check the place and its free space"
-        ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    make_world(
+        out,
+        config,
+        (num_train, num_val, num_test),
+        lambda root: [(job.path, job) for job in _jobs(root, config, num_train, num_val, num_test)],
+        lambda path, job: _make_clip(job, config, seed, path.parents[2]),
+        what="clips",
+        about_name=ABOUT_NAME,
+        seed=seed,
+        threads=threads,
+        progress=progress,
+    )
 
 
 def make_long_video(
@@ -167,13 +145,13 @@ def make_long_video(
     return LongVideo(path=path, list_path=list_path, segments=tuple(segments))
 
 
-def _jobs(out: Path, config: MotionConfig, counts: Sequence[int]) -> Iterator[_Job]:
+def _jobs(out: Path, config: MotionConfig, *counts: int) -> Iterator[_Job]:
     """Every clip to make; actions take turns, so that their numbers differ by one at most."""
     for split, count in enumerate(counts):
         for number in range(count):
             action = config.actions[number % len(config.actions)]
             name = f"{action}_{number // len(config.actions):05d}.mp4"
-            path = out / _SPLITS[split] / action / name
+            path = out / SPLITS[split] / action / name
             yield _Job(split=split, number=number, action=action, path=path)
 
 
@@ -184,7 +162,7 @@ def _make_clip(job: _Job, config: MotionConfig, seed: int, root: Path) -> dict[s
     with _writer(job.path, config) as writer:
         for frame_HWC in render(scene, config, rng):
             writer.write(frame_HWC)
-    return _caption(scene, config, job.path.relative_to(root).as_posix(), _SPLITS[job.split])
+    return _caption(scene, config, job.path.relative_to(root).as_posix(), SPLITS[job.split])
 
 
 def _caption(scene: Scene, config: MotionConfig, path: str, split: str) -> dict[str, Any]:

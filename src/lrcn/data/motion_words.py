@@ -7,7 +7,7 @@ from typing import Any
 from lrcn.data.motion_config import MotionConfig
 from lrcn.data.motion_scene import Actor, Scene
 
-_VERBS = {
+VERBS = {
     "slide_left": ("slides left", "slide left"),
     "slide_right": ("slides right", "slide right"),
     "rise": ("rises", "rise"),
@@ -31,11 +31,11 @@ def clip_sentence(scene: Scene) -> str:
     """What happens: "a red square slides left"; with two shapes, what each does."""
     first, *others = scene.actors
     if not others:
-        return f"{_name(first)} {_VERBS[first.action][0]}"
+        return f"{_name(first)} {VERBS[first.action][0]}"
     other = others[0]
     if first.action == other.action:
-        return f"{_name(first)} and {_name(other)} {_VERBS[first.action][1]}"
-    return f"{_name(first)} {_VERBS[first.action][0]}, {_name(other)} {_VERBS[other.action][0]}"
+        return f"{_name(first)} and {_name(other)} {VERBS[first.action][1]}"
+    return f"{_name(first)} {VERBS[first.action][0]}, {_name(other)} {VERBS[other.action][0]}"
 
 
 def picture_sentence(scene: Scene, config: MotionConfig, frame_index: int) -> str:
@@ -57,6 +57,16 @@ def events(scene: Scene, config: MotionConfig) -> list[dict[str, Any]]:
     ]
 
 
+def place_words(row: int, column: int) -> str:
+    """A cell of a grid of three by three: "at the top left", "on the right", "in the middle"."""
+    down, across = _ROWS[row], _COLUMNS[column]
+    if down and across:
+        return f"at the {down} {across}"
+    if down:
+        return f"at the {down}"
+    return f"on the {across}" if across else "in the middle"
+
+
 def _name(actor: Actor) -> str:
     return f"a {actor.colour} {actor.shape_name}"
 
@@ -76,10 +86,5 @@ def _size(actor: Actor, config: MotionConfig, t: int) -> str:
 
 def _place(actor: Actor, config: MotionConfig, t: int) -> str:
     """Where its centre lies in a grid of three by three."""
-    row = _ROWS[min(2, int(3 * actor.y_T[t] / config.height))]
-    column = _COLUMNS[min(2, int(3 * actor.x_T[t] / config.width))]
-    if row and column:
-        return f"at the {row} {column}"
-    if row:
-        return f"at the {row}"
-    return f"on the {column}" if column else "in the middle"
+    row = min(2, int(3 * actor.y_T[t] / config.height))
+    return place_words(row, min(2, int(3 * actor.x_T[t] / config.width)))
