@@ -37,8 +37,19 @@ def resolve(
     """
     from lrcn.settings import override
 
+    config = _without_layout_of_other_data(config, flags) if config else None
     experiment = override(base, config) if config else base
     return override(experiment, {**flags, **with_switches(dotted, all_settings())})
+
+
+def _without_layout_of_other_data(
+    config: Mapping[str, Any], flags: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """A run's experiment.yaml records the layout of its data; --data names others."""
+    own, data = config.get("dataset"), flags.get("dataset.data")
+    if data is None or not isinstance(own, Mapping) or own.get("data") in (None, "", data):
+        return config
+    return {**config, "dataset": {k: v for k, v in own.items() if k != "layout"}}
 
 
 def with_switches(dotted: Mapping[str, str | None], settings: list[Setting]) -> dict[str, str]:

@@ -41,7 +41,8 @@ def prepare_activity(
     )
     experiment = replace(experiment, train=changed)
     data = prepare_data(experiment, run_dir, processes, resume=resume)
-    experiment = replace(experiment, dataset=replace(experiment.dataset, flow=data.flow))
+    dataset = replace(experiment.dataset, flow=data.flow, layout=data.layout)
+    experiment = replace(experiment, dataset=dataset)
     saved = _build_model(experiment, data, run_dir, resume=resume)
 
     def make_examples(processes: Processes, device: torch.device, log: RunLog) -> ClipExamples:

@@ -28,6 +28,8 @@ class TrainingData:
     skipped: tuple[SkippedFile, ...]
     flow: FlowConfig
     """For modality flow: how the flow images are, or will be, made."""
+    layout: str
+    """Name of the layout that the data have, given or recognised."""
 
 
 def list_videos(settings: DatasetConfig) -> VideoList:
@@ -97,6 +99,7 @@ def prepare_data(
         warnings=tuple(dict.fromkeys(warnings)),
         skipped=tuple(dict.fromkeys((*listed.skipped, *(val.skipped if val is not None else ())))),
         flow=settled.flow,
+        layout=listed.layout,
     )
 
 

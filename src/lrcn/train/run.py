@@ -190,6 +190,8 @@ def fingerprint(experiment: AnyExperiment, video_ids: Sequence[str], world_size:
     for part, names in _NOT_IDENTITY.items():
         for name in names:
             settings[part].pop(name)
+    # Recorded once it is recognised; what was read under it is told by the videos' ids.
+    settings["dataset"]["layout"] = None
     text = json.dumps([settings, list(video_ids), world_size], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

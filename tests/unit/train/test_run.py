@@ -114,6 +114,7 @@ def test_fingerprint_follows_what_decides_the_weights():
 
     assert fingerprint(Experiment(), ["a", "b"], 1) == base
     assert fingerprint(Experiment(dataset=DatasetConfig(num_workers=2)), ["a", "b"], 1) == base
+    assert fingerprint(Experiment(dataset=DatasetConfig(layout="csv")), ["a", "b"], 1) == base
     assert fingerprint(Experiment(train=TrainConfig(lr=0.5)), ["a", "b"], 1) != base
     assert fingerprint(Experiment(), ["a"], 1) != base
     assert fingerprint(Experiment(), ["a", "b"], 2) != base
