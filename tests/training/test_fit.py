@@ -86,7 +86,7 @@ def test_the_run_folder_holds_what_repeats_it(tmp_path):
     from lrcn.train.run import load_experiment
 
     assert experiment.dataset.layout is None
-    assert load_experiment(tmp_path / "a").dataset.layout == "folder"
+    assert load_experiment(tmp_path / "a").dataset.layout == "csv"
     train(load_experiment(tmp_path / "a"), tmp_path / "b", threads=1, quiet=True)
     a, b = (load_file(tmp_path / x / "last" / "model.safetensors") for x in "ab")
     assert all(a[k].equal(b[k]) for k in a)
