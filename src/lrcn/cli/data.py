@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from lrcn.cli.data_captions import check_captions, is_caption_data, split_captions
 from lrcn.cli.options import DEFAULTS, ComputeOptions
 from lrcn.cli.output import (
     print_json,
@@ -163,6 +164,7 @@ def data_check(
     layout: str | None = None,
     fold: int | None = None,
     videos_root: Path | None = None,
+    images: Path | None = None,
     group_by: GroupBy | None = None,
     group_pattern: str | None = None,
     overwrite: bool = False,
@@ -176,11 +178,12 @@ def data_check(
     something out.
 
     Args:
-        data: Folder or list file with labelled videos.
-        out: Clean list to write (CSV): DATA without what cannot be used.
+        data: Folder or list file with labelled videos, or with captions of photos or videos.
+        out: Clean list to write (CSV, of captions JSON lines): DATA without what cannot be used.
         layout: Name of the data's layout; default: recognised.
         fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
         videos_root: Where the listed files lie, when not beside the list.
+        images: Where the photos or videos of a list of captions lie.
         group_by: How sources are told: column, folder, pattern, or file (every file for itself).
         group_pattern: Regular expression on paths; its brackets are the source.
         overwrite: Replace the file named by --out.
@@ -190,6 +193,10 @@ def data_check(
     if out is not None:
         refuse_existing_file(out, overwrite=overwrite)
     compute.start()
+    if is_caption_data(data, layout):
+        return check_captions(
+            data, out=out, layout=layout, images=images, as_json=as_json, compute=compute
+        )
     from lrcn.data.inspect import inspect
 
     with watcher("reading", quiet=compute.quiet) as watch:
@@ -223,6 +230,7 @@ def data_split(
     layout: str | None = None,
     fold: int | None = None,
     videos_root: Path | None = None,
+    images: Path | None = None,
     missing: Literal["error", "skip"] = "error",
     group_by: GroupBy | None = None,
     group_pattern: str | None = None,
@@ -238,13 +246,14 @@ def data_split(
     the data set has already are kept; the same --seed gives the same division.
 
     Args:
-        data: Folder or list file with labelled videos.
-        out: List file to write (CSV).
-        val_fraction: Part of each class for validation.
-        test_fraction: Part of each class for testing; 0 for none.
+        data: Folder or list file with labelled videos, or with captions of photos or videos.
+        out: List file to write (CSV, of captions JSON lines).
+        val_fraction: Part of each class (of captions: of the photos) for validation.
+        test_fraction: Part of each class (of the photos) for testing; 0 for none.
         layout: Name of the data's layout; default: recognised.
         fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
         videos_root: Where the listed files lie, when not beside the list.
+        images: Where the photos or videos of a list of captions lie.
         missing: What happens when a listed file is absent.
         group_by: How sources are told: column, folder, pattern, or file (every file for itself).
         group_pattern: Regular expression on paths; its brackets are the source.
@@ -254,6 +263,19 @@ def data_split(
         compute: Options of every command that computes.
     """
     refuse_existing_file(out, overwrite=overwrite)
+    if is_caption_data(data, layout):
+        return split_captions(
+            data,
+            out=out,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            layout=layout,
+            images=images,
+            missing=missing,
+            allow_leaks=allow_leaks,
+            as_json=as_json,
+            compute=compute,
+        )
     from lrcn.data.datasets import read_dataset
     from lrcn.data.leaks import refuse_leaks
     from lrcn.data.split import divide
