@@ -48,10 +48,37 @@ def test_later_changes_of_the_weights_are_not_seen() -> None:
 
 
 @needs_int8
+def test_two_parts_are_nearly_sixteen_bits() -> None:
+    inputs, weight, bias = _case()
+    packed = PackedLinear(weight, bias, "int8", two_parts=True)
+    expected = torch.nn.functional.linear(inputs, weight, bias)
+    errors = [
+        float((packed(encoded) - expected).norm() / expected.norm())
+        for encoded in (
+            PackedLinear.encode(inputs, "int8", two_parts=True),
+            PackedLinear.encode(inputs, "int8"),
+        )
+    ]
+    assert errors[0] < 5e-5 < errors[1] < 5e-3
+    assert packed.num_bytes == 2 * weight.numel()
+
+
+@pytest.mark.parametrize("arithmetic", ERRORS)
+def test_outputs_can_be_added_in_place(arithmetic: str) -> None:
+    inputs, weight, _ = _case()
+    packed = PackedLinear(weight, None, arithmetic, two_parts=True)  # type: ignore[arg-type]
+    encoded = PackedLinear.encode(inputs, arithmetic, two_parts=True)  # type: ignore[arg-type]
+    onto = torch.ones(37, 71)
+    found = packed(encoded, onto)
+    assert found.data_ptr() == onto.data_ptr()
+    torch.testing.assert_close(found, packed(encoded) + 1.0, rtol=1e-6, atol=1e-5)
+
+
+@needs_int8
 def test_int8_rows_do_not_depend_on_the_batch() -> None:
     inputs, weight, bias = _case()
-    packed = PackedLinear(weight, bias, "int8")
-    encoded = PackedLinear.encode(inputs, "int8")
+    packed = PackedLinear(weight, bias, "int8", two_parts=True)
+    encoded = PackedLinear.encode(inputs, "int8", two_parts=True)
     together = packed(encoded)
     for row in range(0, 37, 6):
         assert torch.equal(packed(encoded[row : row + 1])[0], together[row])

@@ -4,6 +4,9 @@
 - A layer's two products are one, over its input beside its hidden vector.
 - Weights are packed once for the processor, in int8 where it has instructions for it: reading them
   is what one picture costs, multiplying them what many cost.
+- In int8 the gates' weights have two parts of 8 bits, and so have inputs but those of the first of
+  several layers: errors of the gates add up along a sentence. Logits have one part; those of the
+  best few words, among which the choice falls, are computed anew in float32.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ on the other words of a batch. Ids are by frequency, so that neighbours are need
 
 _CHECK_ROWS, _CHECK_STEPS = 8, 6
 
-_MAX_DISTANCE = 0.05
+_EXACT_WORDS = 8
+"""How many of a row's best words get exact logits: more than the beams that are usual."""
+
+_MAX_DISTANCE = 0.02
 """Largest share of probability that int8 may move from one next word to others, on average."""
 
 
@@ -34,7 +40,7 @@ class FastState(NamedTuple):
     """Everything that the next word depends on, one row per sentence under way."""
 
     hidden: tuple[Tensor, ...]
-    """Layer by layer N x R, encoded for the products."""
+    """Layer by layer N x parts x R, encoded for the products."""
     cell: tuple[Tensor, ...]
     """Layer by layer N x R float32."""
     static_gates_NG: Tensor | None
@@ -46,6 +52,7 @@ class FastCaptioner:
     The captioner must not be changed while it is used.
 
     Attributes:
+        vocabulary: The captioner's.
         arithmetic: "int8", "bfloat16" or "float32".
         description: What was chosen and why, one line for reports.
     """
@@ -63,6 +70,7 @@ class FastCaptioner:
         if not layers or captioner.embedding.weight.device.type != "cpu":
             raise ValueError("only LSTM layers on the processor are packed")
         self._captioner, self._first = captioner, layers[0]
+        self.vocabulary = captioner.vocabulary
         self.arithmetic: Arithmetic = arithmetic
         self._static_layer = captioner.recurrent.static_layer
         self._layers: list[PackedLinear] = []
@@ -73,11 +81,11 @@ class FastCaptioner:
             # The bias of the layer that the picture enters is in the picture's share, that of the
             # first layer otherwise in the words'.
             bias = unit.bias if k and not self._sees_picture(k) else None
-            self._layers.append(PackedLinear(weight, bias, arithmetic))
+            self._layers.append(PackedLinear(weight, bias, arithmetic, two_parts=True))
         tied = captioner.predictor.weight
-        words_VR = captioner.embedding.weight if tied is None else tied
-        self._words = PackedLinear(words_VR, captioner.predictor.bias, arithmetic)
-        vocab_size = len(words_VR)
+        self._words_VR = (captioner.embedding.weight if tied is None else tied).detach().float()
+        self._words = PackedLinear(self._words_VR, captioner.predictor.bias, arithmetic)
+        vocab_size = len(self._words_VR)
         # Memory that is never touched is never taken from the machine.
         self._table_VG = torch.empty(vocab_size, len(layers[0].bias))
         self._filled = torch.zeros(-(-vocab_size // _WORDS_AT_ONCE), dtype=torch.bool)
@@ -97,7 +105,7 @@ class FastCaptioner:
         """A captioner's state as this model's, such as one that a description was begun with."""
         hidden_LNR, cell_LNR = state.recurrent[0], state.recurrent[-1]
         return FastState(
-            tuple(PackedLinear.encode(h.float(), self.arithmetic) for h in hidden_LNR),
+            tuple(self._encode(h.float()) for h in hidden_LNR),
             tuple(c.float() for c in cell_LNR),
             None if state.static_gates_NG is None else state.static_gates_NG.float(),
         )
@@ -119,17 +127,31 @@ class FastCaptioner:
         gates_NG = self._words_share(token_ids_N)
         for k, layer in enumerate(self._layers):
             if k:
-                gates_NG = layer(torch.cat([hiddens[-1], state.hidden[k]], dim=1))
+                gates_NG = layer(torch.cat([hiddens[-1], state.hidden[k]], dim=2))
             else:
-                gates_NG += layer(state.hidden[0])
+                num_parts = 2 if len(self._layers) == 1 else 1
+                gates_NG = layer(state.hidden[0][:, :num_parts], gates_NG)
             if self._sees_picture(k):
                 assert state.static_gates_NG is not None
                 gates_NG += state.static_gates_NG
             hidden_NR, cell_NR = _open_gates(gates_NG, state.cell[k])
-            hiddens.append(PackedLinear.encode(hidden_NR, self.arithmetic))
+            hiddens.append(self._encode(hidden_NR))
             cells.append(cell_NR)
         after = FastState(tuple(hiddens), tuple(cells), state.static_gates_NG)
-        return self._words(hiddens[-1]), after
+        return self._logits(hiddens[-1], hidden_NR), after
+
+    def _encode(self, hidden_NR: Tensor) -> Tensor:
+        return PackedLinear.encode(hidden_NR, self.arithmetic, two_parts=True)
+
+    def _logits(self, encoded_NPR: Tensor, hidden_NR: Tensor) -> Tensor:
+        logits_NV = self._words(encoded_NPR)
+        if self.arithmetic == "int8":
+            best_NK = logits_NV.topk(min(_EXACT_WORDS, logits_NV.shape[1]), sorted=False).indices
+            # Row by row, and not as a matrix product: independent of the batch to the last bit.
+            exact_NK = (self._words_VR[best_NK] * hidden_NR[:, None]).sum(2)
+            exact_NK += self._captioner.predictor.bias[best_NK]
+            logits_NV.scatter_(1, best_NK, exact_NK)
+        return logits_NV
 
     def _sees_picture(self, layer: int) -> bool:
         return self._captioner.recurrent.static_size > 0 and layer == self._static_layer
