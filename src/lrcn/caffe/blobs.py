@@ -34,7 +34,7 @@ def inner_product(blobs: Sequence[Array]) -> dict[str, Array]:
     fc6 flattens channels, then height, then width in both.
     """
     weight, bias = _expect(blobs, 2)
-    return {"weight": _matrix(weight), "bias": bias.reshape(-1)}
+    return {"weight": matrix(weight), "bias": bias.reshape(-1)}
 
 
 def lstm(blobs: Sequence[Array]) -> dict[str, Array]:
@@ -45,12 +45,12 @@ def lstm(blobs: Sequence[Array]) -> dict[str, Array]:
     """
     if len(blobs) == 4:
         inputs, bias, static, hidden = blobs
-        inputs = np.concatenate([_matrix(inputs), _matrix(static)], axis=1)
+        inputs = np.concatenate([matrix(inputs), matrix(static)], axis=1)
     else:
         inputs, bias, hidden = _expect(blobs, 3)
     return {
-        "weight_ih": _gates(_matrix(inputs)),
-        "weight_hh": _gates(_matrix(hidden)),
+        "weight_ih": _gates(matrix(inputs)),
+        "weight_hh": _gates(matrix(hidden)),
         "bias": _gates(bias.reshape(-1)),
     }
 
@@ -67,7 +67,7 @@ def _gates(rows: Array) -> Array:
     return np.concatenate([i, f, g, o])
 
 
-def _matrix(weight: Array) -> Array:
+def matrix(weight: Array) -> Array:
     """Without the leading ones of an old file.
 
     Raises:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from lrcn.cli.decoding import NO_DECODING, DecodingFlags
+from lrcn.cli.evaluate_captions import evaluate_captioner
 from lrcn.cli.measuring import (
     DataSource,
     FlowChoice,
@@ -49,6 +51,7 @@ def evaluate(
     split: Part | None = None,
     fold: int | None = None,
     layout: str | None = None,
+    images: Path | None = None,
     videos_root: Path | None = None,
     missing: Missing | None = None,
     allow_leaks: bool = False,
@@ -66,9 +69,12 @@ def evaluate(
     out: Path | None = None,
     overwrite: bool = False,
     segment_options: SegmentOptions = DEFAULT_SEGMENTS,
+    decoding: DecodingFlags = NO_DECODING,
     compute: ComputeOptions = DEFAULTS,
 ) -> int:
     """Measure a model by the paper's protocol: clips of 16 frames, stride 8, mean of softmax.
+
+    A captioner is measured by the sentences that it writes: BLEU, ROUGE-L, CIDEr-D, METEOR.
 
     Measured is the part that --split names; else DATA's test part; else, of the data that the
     run was trained on, the part that it held out; else everything. Clip length, stride and rate
@@ -81,6 +87,7 @@ def evaluate(
         split: train, val, test or all.
         fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
         layout: Name of the data's layout; default: recognised.
+        images: Where the photos or videos of a list of captions lie.
         videos_root: Where the listed files lie, when not beside the list.
         missing: What happens when a listed file is absent or unreadable.
         allow_leaks: Measure although training videos are among them; the results say so.
@@ -101,12 +108,31 @@ def evaluate(
         out: Also write the results to this file.
         overwrite: Replace the file named by --out.
         segment_options: How segments are found, where the truth has start and end.
+        decoding: How a captioner searches for sentences.
         compute: Options of every command that computes.
     """
     if out is not None:
         refuse_existing_file(out, overwrite=overwrite)
+    from lrcn.checkpoint import CAPTION_TASK, find_model_folder, task_of
+
+    if task_of(model) == CAPTION_TASK:
+        return evaluate_captioner(
+            find_model_folder(model),
+            data=data,
+            images=images,
+            layout=layout,
+            split=split,
+            missing=missing,
+            allow_leaks=allow_leaks,
+            decoding=decoding,
+            no_cache=no_cache,
+            as_json=as_json,
+            out=out,
+            compute=compute,
+        )
+    if images is not None:
+        raise UsageError("--images belongs to captioners; for classes use --videos-root")
     device = compute.start()
-    from lrcn.checkpoint import find_model_folder
     from lrcn.data.cache import FeatureCache
     from lrcn.evaluate.protocol import CROPS_OF, ProtocolConfig
     from lrcn.fusion_folder import SavedFusion, load_any

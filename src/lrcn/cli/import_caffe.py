@@ -22,6 +22,7 @@ def import_caffe(
     out: Path,
     net: str | None = None,
     labels: Path | None = None,
+    vocabulary: Path | None = None,
     modality: Literal["rgb", "flow"] | None = None,
     mean: Literal["preprocessing", "folded"] = "preprocessing",
     channels: Literal["rgb", "bgr"] = "rgb",
@@ -32,6 +33,8 @@ def import_caffe(
     compute: ComputeOptions = DEFAULTS,
 ) -> int:
     """Make a model folder of a .caffemodel: CaffeNet, the hybrid net, VGG-16, LRCN-fc6 and fc7.
+
+    With --vocabulary a captioning net: LRCN-1u, 2u, 2f, 4f, or a language model.
 
     The file's generation (2013, 2014 or newer) and the net are recognised, shapes are checked,
     gates are put in order. Caffe is not needed, and nothing is unpickled. The folder can be
@@ -44,6 +47,7 @@ def import_caffe(
             default: recognised. Layers that a named net does not have are left out and listed.
         labels: Class names: classInd.txt, one name a line, or a split list of the original;
             default: class_000, class_001, ...
+        vocabulary: For nets that write sentences: their vocabulary.txt, one word a line.
         modality: What it was trained on; default: flow when the file's name says so, else rgb.
         mean: Where the mean is subtracted: in the preprocessing, or folded into conv1's bias.
         channels: rgb turns conv1 round once; bgr keeps it and turns the pixels each time.
@@ -66,6 +70,19 @@ def import_caffe(
     from lrcn.caffe import importer
     from lrcn.checkpoint import save_model
 
+    if vocabulary is not None:
+        unused = {"--net": net, "--labels": labels, "--modality": modality}
+        named = [flag for flag, value in unused.items() if value is not None]
+        named += ["--mean folded"] if mean == "folded" else []
+        if named:
+            raise UsageError(
+                f"{', '.join(named)} belong to nets that tell classes, --vocabulary to those that"
+                " write sentences: leave one of them out"
+            )
+        _import_captioner(
+            file, vocabulary, out, channels=channels, input_px=input_px, as_json=as_json
+        )
+        return 0
     imported = importer.import_caffe(
         file,
         net=net,
@@ -88,6 +105,44 @@ def import_caffe(
             quiet=compute.quiet,
         )
     return 0
+
+
+def _import_captioner(
+    file: Path,
+    vocabulary: Path,
+    out: Path,
+    *,
+    channels: Literal["rgb", "bgr"],
+    input_px: int | None,
+    as_json: bool,
+) -> None:
+    """Make the folder of a captioning net, and tell of it."""
+    from lrcn.caffe.captioner import import_captioner
+    from lrcn.checkpoint import save_model
+
+    imported = import_captioner(file, vocabulary, channels=channels, input_px=input_px)
+    save_model(out, imported.saved)
+    model = imported.saved.model
+    document = {
+        "model": str(out),
+        "net": model.config.kind,
+        "backbone": model.config.backbone,
+        "format": imported.version,
+        "vocab_size": len(model.vocabulary),
+        "hidden_size": model.config.hidden_size,
+        "layers": [{"layer": layer, "module": module} for layer, module in imported.layers],
+        "ignored_layers": list(imported.ignored),
+    }
+    if as_json:
+        print_json(document)
+        return
+    print_table(("layer", "goes to"), imported.layers)
+    if imported.ignored:
+        print_line(f"\nleft out: {', '.join(repr(name) for name in imported.ignored)}")
+    print_line(
+        f"\n{model.config.kind} on {model.config.backbone} ({imported.version} format),"
+        f" {len(model.vocabulary):,} words\nmodel: {out}"
+    )
 
 
 def read_quirks(text: str) -> tuple[Quirk, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lrcn.cli.parser import UsageError
 from lrcn.data.motion_config import MotionConfig
@@ -15,15 +15,17 @@ from lrcn.data.pictures_config import PictureConfig
 
 if TYPE_CHECKING:
     from lrcn.settings import Setting
-    from lrcn.train.config import Experiment
+    from lrcn.train.caption_config import AnyExperiment
+
+ExperimentT = TypeVar("ExperimentT", bound="AnyExperiment")
 
 
 def resolve(
-    base: Experiment,
+    base: ExperimentT,
     config: Mapping[str, Any] | None,
     flags: Mapping[str, Any],
     dotted: Mapping[str, str | None],
-) -> Experiment:
+) -> ExperimentT:
     """Apply a YAML tree, then flags, then dotted settings; the later wins.
 
     Args:
@@ -66,11 +68,14 @@ def with_switches(dotted: Mapping[str, str | None], settings: list[Setting]) -> 
 
 
 def all_settings() -> list[Setting]:
-    """Every setting of an experiment."""
+    """Every setting of an experiment, with classes and then what sentences have besides."""
     from lrcn.settings import describe
+    from lrcn.train.caption_config import CaptionExperiment
     from lrcn.train.config import Experiment
 
-    return describe(Experiment)
+    found = {setting.key: setting for setting in describe(CaptionExperiment)}
+    found |= {setting.key: setting for setting in describe(Experiment)}
+    return list(found.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +102,7 @@ WITH_SETTINGS: Mapping[str, Callable[[], list[Setting]]] = {
 """The commands that take dotted settings → all of them."""
 
 
-def to_yaml(experiment: Experiment) -> str:
+def to_yaml(experiment: AnyExperiment) -> str:
     """The whole experiment, as it is written into the run folder."""
     import yaml
 

@@ -13,9 +13,12 @@ from lrcn.cli.options import DEFAULTS, ComputeOptions
 from lrcn.cli.output import print_json, print_line, report_skipped
 from lrcn.cli.parser import UsageError, hidden_from_parser, option
 from lrcn.cli.settings import read_config, resolve, to_yaml
+from lrcn.cli.task import Task, choose_task
+from lrcn.cli.train_captions import caption_experiment
 from lrcn.errors import LrcnError
 
 if TYPE_CHECKING:
+    from lrcn.train.caption_config import AnyExperiment
     from lrcn.train.config import Experiment
     from lrcn.train.session import TrainSummary
 
@@ -27,6 +30,7 @@ def train(
     recipe: str | None = None,
     config: Path | None = None,
     init: Path | None = None,
+    task: Task | None = None,
     finetune: bool = False,
     modality: Literal["rgb", "flow"] | None = None,
     flow: Literal["auto", "computed", "stored"] | None = None,
@@ -39,6 +43,7 @@ def train(
     fold: int | None = None,
     split: Path | None = None,
     val_data: Path | None = None,
+    images: Path | None = None,
     videos_root: Path | None = None,
     group_by: Literal["column", "folder", "pattern", "file"] | None = None,
     group_pattern: str | None = None,
@@ -51,18 +56,19 @@ def train(
     compute: ComputeOptions = DEFAULTS,
     settings: Annotated[Mapping[str, str | None], hidden_from_parser],
 ) -> int:
-    """Train a model on labelled videos.
+    """Train a model on labelled videos, or on photos or videos with sentences.
 
-    DATA alone is enough: the layout is recognised, a part of the groups is held out, the
-    pretrained backbone stays frozen and its features are cached. The run folder then holds the
-    resolved experiment, log, split and the models `best` and `last`.
+    DATA alone is enough: layout and task are recognised, a part of the groups (of sentences: of
+    the photos) is held out, the pretrained backbone stays frozen and its features are cached. The
+    run folder then holds the resolved experiment, log, split and the models `best` and `last`.
 
     Args:
-        data: Folder or list file with the labelled videos.
+        data: Folder or list file with the labelled videos, or list of captions.
         out: Run folder to make.
         recipe: Start from a recipe of `lrcn recipes` instead of the default.
         config: YAML file with any part of the settings; RUN/experiment.yaml repeats a run.
         init: Model or run folder to start from, also with other classes.
+        task: activity (classes) or caption (sentences); default: as the data's columns say.
         finetune: After the frozen stage go on end to end through the CNN.
         modality: What the network sees: rgb, the frames; flow, the motion between them.
         flow: For modality flow: computed from the videos, or stored as images; default:
@@ -76,6 +82,7 @@ def train(
         fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
         split: Division of this data by `lrcn data split`; the same as giving it as DATA.
         val_data: Folder or list for validation; default: the data's own, or a part of train.
+        images: Where the photos or videos of a list of captions lie.
         videos_root: Where the listed files lie, when not beside the list.
         group_by: How sources are told: column, folder, pattern, or file (every file for itself).
         group_pattern: Regular expression on paths; its brackets are the source.
@@ -93,6 +100,7 @@ def train(
         "dataset.layout": layout,
         "dataset.fold": fold,
         "dataset.val_data": _absolute(val_data),
+        "dataset.images": _absolute(images),
         "dataset.videos_root": _absolute(videos_root),
         "dataset.group_by": group_by,
         "dataset.group_pattern": group_pattern,
@@ -110,20 +118,33 @@ def train(
         "init": _absolute(init),
     }
     given = {key: value for key, value in flags.items() if value is not None}
-    base = _base(out, recipe=recipe, config=config, init=init, resume=resume)
-    experiment = resolve(base, read_config(config) if config else None, given, settings)
-    if split is not None:
-        experiment = _divided_by(split, experiment)
-    if base.name == "auto" and experiment.model.backbone == base.model.backbone:
-        experiment = _without_backbone_for_features(experiment)
-    if finetune:
-        from lrcn.recipes.auto import with_finetuning
+    continued = _continued(out, config) if resume else None
+    kind = choose_task(task, recipe=recipe, config=config, continued=continued, data=data)
+    tree = read_config(config) if config else None
+    experiment: AnyExperiment
+    if kind == "caption":
+        if split is not None:
+            raise UsageError("--split names a division of classes; captions have their own parts")
+        experiment = caption_experiment(
+            given,
+            settings,
+            config=tree,
+            recipe=recipe,
+            init=init,
+            continued=continued,
+            finetune=finetune,
+        )
+    else:
+        base = _base(recipe, config, init, continued)
+        experiment = _activity_experiment(base, tree, given, settings, split=split)
+        if finetune:
+            from lrcn.recipes.auto import with_finetuning
 
-        experiment = with_finetuning(experiment)
+            experiment = with_finetuning(experiment)
     if not experiment.dataset.data:
         raise UsageError(
-            "--data is missing: give a folder or a list file with labelled videos."
-            " `lrcn data make motion DATA` makes one to try with"
+            "--data is missing: give a folder or a list file with labelled videos, or a list of"
+            " captions. `lrcn data make motion DATA` makes one to try with"
         )
     if print_config:
         sys.stdout.write(to_yaml(experiment))
@@ -153,28 +174,31 @@ def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
+def _continued(out: Path | None, config: Path | None) -> AnyExperiment | None:
+    """The experiment of the run to be continued, unless settings are given whole."""
+    from lrcn.train.run import EXPERIMENT_NAME, load_any_experiment
+
+    if out is None:
+        raise UsageError("--out is missing: name the run folder to continue")
+    if config is not None or not (out / EXPERIMENT_NAME).is_file():
+        return None
+    return load_any_experiment(out)
+
+
 def _base(
-    out: Path | None,
-    *,
-    recipe: str | None,
-    config: Path | None,
-    init: Path | None,
-    resume: bool,
+    recipe: str | None, config: Path | None, init: Path | None, continued: AnyExperiment | None
 ) -> Experiment:
     """What the settings are applied to: the run to be continued, a recipe, or the default.
 
     Without a recipe a model to start from brings its network and sampling along.
     """
     from lrcn import recipes
-    from lrcn.train.run import EXPERIMENT_NAME, load_experiment
+    from lrcn.train.config import Experiment
 
     if recipe is not None:
         return recipes.get(recipe)
-    if resume and config is None:
-        if out is None:
-            raise UsageError("--out is missing: name the run folder to continue")
-        if (out / EXPERIMENT_NAME).is_file():
-            return load_experiment(out)
+    if isinstance(continued, Experiment):
+        return continued
     base = recipes.get("auto")
     if init is None or config is not None:
         return base
@@ -186,6 +210,25 @@ def _base(
     if own is not None and own.modality == "flow":
         dataset = replace(dataset, modality=own.modality, flow=own.flow)
     return replace(base, model=start.model.config, dataset=dataset)
+
+
+def _activity_experiment(
+    base: Experiment,
+    config: Mapping[str, Any] | None,
+    given: Mapping[str, Any],
+    settings: Mapping[str, str | None],
+    *,
+    split: Path | None,
+) -> Experiment:
+    """The resolved experiment with classes."""
+    if "dataset.images" in given:
+        raise UsageError("--images belongs to sentences; of classes use --videos-root")
+    experiment = resolve(base, config, given, settings)
+    if split is not None:
+        experiment = _divided_by(split, experiment)
+    if base.name == "auto" and experiment.model.backbone == base.model.backbone:
+        experiment = _without_backbone_for_features(experiment)
+    return experiment
 
 
 def _divided_by(split: Path, experiment: Experiment) -> Experiment:
@@ -231,11 +274,18 @@ def _show(summary: TrainSummary, *, as_json: bool) -> None:
     run = summary.run_dir
     print_line(f"run                 {run}")
     print_line(f"trained             {summary.epochs} epochs, {summary.steps} steps")
-    of = f"   ({summary.num_val} videos, {summary.split}; epoch {summary.best_epoch})"
+    items = "items" if summary.val_cider_d is not None else "videos"
+    of = f"   ({summary.num_val} {items}, {summary.split}; epoch {summary.best_epoch})"
     if summary.val_accuracy_top1 is not None:
         print_line(f"val_accuracy_top1   {summary.val_accuracy_top1:.4f}{of}")
     if summary.val_mean_average_precision is not None:
         print_line(f"val_mAP             {summary.val_mean_average_precision:.4f}{of}")
+    if summary.val_cider_d is not None:
+        print_line(f"val_cider_d         {summary.val_cider_d:.4f}{of}")
+        print_line(
+            f"next                lrcn evaluate {run} --data CAPTIONS; lrcn caption {run} PHOTO"
+        )
+        return
     print_line(
         f"next                lrcn evaluate {run}; lrcn report {run}; lrcn predict {run} VIDEO"
     )
