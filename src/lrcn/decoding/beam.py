@@ -31,6 +31,7 @@ from lrcn.decoding.filters import Filters, exact, next_log_probs
 from lrcn.decoding.greedy import greedy
 from lrcn.decoding.interface import Candidate, SpecialIds, StateT, StepModel, penalised, ranked
 from lrcn.decoding.options import DecodingOptions
+from lrcn.engine.largest import largest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -92,7 +93,7 @@ def propose(log_probs_NV: Tensor, num_best: int, forced_C: Ints) -> _Proposals:
     """The `num_best` best words of each row (lower ids first among equals), and forced ones."""
     size = log_probs_NV.shape[1]
     num = min(num_best + len(forced_C), size)
-    values_NK, ids_NK = log_probs_NV.topk(min(num + 1, size), dim=1)
+    values_NK, ids_NK = largest(log_probs_NV, min(num + 1, size))
     values = values_NK.cpu().numpy()
     token_ids = ids_NK.cpu().numpy()
     if size > num:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lrcn.engine.largest import largest
 from lrcn.engine.linear import Arithmetic, PackedLinear, choose_arithmetic
 from lrcn.engine.processor import Precision
 from lrcn.models.image_captioner import Captioner, CaptionState
@@ -44,6 +45,7 @@ class FastState(NamedTuple):
     cell: tuple[Tensor, ...]
     """Layer by layer N x R float32."""
     static_gates_NG: Tensor | None
+    """What the picture adds to the gates of its layer."""
 
 
 class FastCaptioner:
@@ -78,9 +80,10 @@ class FastCaptioner:
             weight: Tensor = unit.weight_hh
             if k:
                 weight = torch.cat([unit.weight_ih[:, : unit.input_size], weight], dim=1)
+            weight = _with_doubled_g(weight)
             # The bias of the layer that the picture enters is in the picture's share, that of the
             # first layer otherwise in the words'.
-            bias = unit.bias if k and not self._sees_picture(k) else None
+            bias = _with_doubled_g(unit.bias) if k and not self._sees_picture(k) else None
             self._layers.append(PackedLinear(weight, bias, arithmetic, two_parts=True))
         tied = captioner.predictor.weight
         self._words_VR = (captioner.embedding.weight if tied is None else tied).detach().float()
@@ -104,10 +107,11 @@ class FastCaptioner:
     def pack(self, state: CaptionState) -> FastState:
         """A captioner's state as this model's, such as one that a description was begun with."""
         hidden_LNR, cell_LNR = state.recurrent[0], state.recurrent[-1]
+        gates_NG = state.static_gates_NG
         return FastState(
             tuple(self._encode(h.float()) for h in hidden_LNR),
             tuple(c.float() for c in cell_LNR),
-            None if state.static_gates_NG is None else state.static_gates_NG.float(),
+            None if gates_NG is None else _with_doubled_g(gates_NG.float().t()).t().contiguous(),
         )
 
     def reorder(self, state: FastState, source_rows_N: Tensor) -> FastState:
@@ -146,9 +150,10 @@ class FastCaptioner:
     def _logits(self, encoded_NPR: Tensor, hidden_NR: Tensor) -> Tensor:
         logits_NV = self._words(encoded_NPR)
         if self.arithmetic == "int8":
-            best_NK = logits_NV.topk(min(_EXACT_WORDS, logits_NV.shape[1]), sorted=False).indices
+            _, best_NK = largest(logits_NV, min(_EXACT_WORDS, logits_NV.shape[1]))
+            weights_NKR = self._words_VR.index_select(0, best_NK.flatten()).view(*best_NK.shape, -1)
             # Row by row, and not as a matrix product: independent of the batch to the last bit.
-            exact_NK = (self._words_VR[best_NK] * hidden_NR[:, None]).sum(2)
+            exact_NK = weights_NKR.mul_(hidden_NR[:, None]).sum(2)
             exact_NK += self._captioner.predictor.bias[best_NK]
             logits_NV.scatter_(1, best_NK, exact_NK)
         return logits_NV
@@ -160,8 +165,8 @@ class FastCaptioner:
         """What the words add to the first layer's gates, bias included."""
         blocks_N = token_ids_N // _WORDS_AT_ONCE
         if not bool(self._filled[blocks_N].all()):
-            weight_GE = self._first.weight_ih[:, : self._first.input_size].float()
-            bias_G = None if self._sees_picture(0) else self._first.bias.float()
+            weight_GE = _with_doubled_g(self._first.weight_ih[:, : self._first.input_size]).float()
+            bias_G = None if self._sees_picture(0) else _with_doubled_g(self._first.bias).float()
             for block in set(blocks_N[~self._filled[blocks_N]].tolist()):
                 rows = slice(block * _WORDS_AT_ONCE, (block + 1) * _WORDS_AT_ONCE)
                 embedded = self._captioner.embedding.weight[rows].float()
@@ -199,13 +204,21 @@ def fast_captioner(
     return captioner
 
 
+def _with_doubled_g(gates_first: Tensor) -> Tensor:
+    """A copy of weights, biases or shares of gates (i, f, g, o along the first axis), g doubled.
+
+    tanh(g) = 2 sigmoid(2 g) - 1: one pass opens all four gates.
+    """
+    doubled = gates_first.detach().clone()
+    size = len(doubled) // 4
+    doubled[2 * size : 3 * size] *= 2.0
+    return doubled
+
+
 def _open_gates(gates_NG: Tensor, cell_NR: Tensor) -> tuple[Tensor, Tensor]:
-    """Hidden and cell of an LSTM from its gates (i, f, g, o), which are overwritten (paper 1.3)."""
-    size = cell_NR.shape[1]
-    open_NR = gates_NG[:, : 2 * size].sigmoid_()
-    g_NR = gates_NG[:, 2 * size : 3 * size].tanh_()
-    o_NR = gates_NG[:, 3 * size :].sigmoid_()
-    cell_NR = torch.addcmul(open_NR[:, size:] * cell_NR, open_NR[:, :size], g_NR)
+    """Hidden and cell of an LSTM from its gates (g doubled), which are overwritten (paper 1.3)."""
+    i_NR, f_NR, g_NR, o_NR = gates_NG.sigmoid_().chunk(4, dim=1)
+    cell_NR = torch.addcmul(f_NR * cell_NR, i_NR, g_NR, value=2.0).sub_(i_NR)
     return torch.tanh(cell_NR).mul_(o_NR), cell_NR
 
 
