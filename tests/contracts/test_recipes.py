@@ -132,6 +132,39 @@ def _steps(run: Path) -> int:
     return max(line.get("step", 0) for line in lines)
 
 
+def test_the_list_shows_recipes_and_rows_with_their_scores(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["recipes", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+
+    by_name = {f["name"]: f for f in found}
+    assert len(by_name) == len(found)
+    # Recipes and rows of captions, if any, are looked at elsewhere.
+    assert [name for name in by_name if name in {*RECIPES, *ROWS}] == [*RECIPES, *ROWS]
+    assert by_name["ucf101_lrcn_fc6_rgb"]["rows"] == ["A4", "A8"]
+    assert by_name["ucf101_lrcn_fc6_rgb"]["expected"]["accuracy_top1"] == 0.7112
+    assert by_name["A6"]["expected"]["1/3, 2/3, 256 units, fold 1 (CVPR)"] == 0.8292
+    assert by_name["A6"]["kind"] == "row"
+    assert main(["recipes"]) == 0
+    shown = capsys.readouterr().out
+    assert all(re.search(rf"^{re.escape(name)} ", shown, re.MULTILINE) for name in by_name)
+
+
+def test_a_row_is_shown_with_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes", "a3"]) == 0
+    shown = capsys.readouterr().out
+    for command in ROWS["A3"].commands:
+        assert f"  {command}\n" in shown
+    assert "0.7904  1/3, 2/3, fold 1 (CVPR)" in shown
+
+    assert main(["recipes", "A3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["commands"] == list(ROWS["A3"].commands)
+    assert main(["recipes", "A3", "--yaml"]) == 2
+    assert "shows the settings of one recipe" in capsys.readouterr().err
+    assert main(["recipes", "A15"]) == 2
+
+
 def _held_out(run: Path) -> frozenset[str]:
     """The videos of a run's validation part."""
     with (run / "split.csv").open(encoding="utf-8") as file:

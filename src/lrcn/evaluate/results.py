@@ -56,7 +56,7 @@ class EvaluationProtocol:
     num_truncated: int
     multi_label: bool
     protocol: str
-    """"clips" or "whole_video"."""
+    """"clips", "whole_video", "classify_video" or "lrcn_evaluate"."""
     clip_length: int
     clip_stride: int
     frame_stride: int
