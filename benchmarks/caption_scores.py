@@ -141,7 +141,7 @@ def _compare(name: str, references: Captions, hypotheses: dict[str, str]) -> Non
     )
     print(f"\n{name}: {len(hypotheses)} pairs, {sum(map(len, references.values()))} references")
     print(f"captions with other tokens: {unlike}")
-    print(print("         official s   lrcn s  ratio  corpus diff  item diff"))
+    print("         official s   lrcn s  ratio  corpus diff  item diff")
     both = 0.0, 0.0
     for key in ("tokens", "bleu", "rouge_l", "cider_d"):
         line = f"{key:8} {their_seconds[key]:11.2f} {mine_seconds[key]:8.3f}"

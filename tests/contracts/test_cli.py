@@ -41,6 +41,8 @@ def test_the_table_is_the_one_that_users_were_promised() -> None:
     promised |= {"import-caffe", "flow", "fuse"}
     promised |= {"demo", "doctor", "data make", "data check", "data split"}
 
+    promised |= {"score"}
+
     assert promised == {" ".join(command) for command in ALL}
 
 
@@ -124,6 +126,7 @@ def test_absent_input_is_exit_code_2_and_one_line_that_names_it(
         ("predict",): [absent, "video.mp4"],
         ("report",): [absent],
         ("compare",): [absent, absent],
+        ("score",): ["--references", absent, "--hypotheses", absent],
         ("fuse",): [absent, absent, "--out", str(tmp_path / "fused")],
         ("import-caffe",): [absent, "--out", str(tmp_path / "model")],
         ("flow",): [absent, str(tmp_path / "flow")],

@@ -32,6 +32,7 @@ from lrcn.cli.parser import (
 from lrcn.cli.predict import predict
 from lrcn.cli.recipes import recipes
 from lrcn.cli.report import report
+from lrcn.cli.score import score
 from lrcn.cli.settings import WITH_SETTINGS, print_settings, suggest
 from lrcn.cli.train import train
 from lrcn.errors import LrcnError
@@ -44,6 +45,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "predict": predict,
     "report": report,
     "compare": compare,
+    "score": score,
     "fuse": fuse,
     "data": {"make": data_make, "check": data_check, "split": data_split},
     "import-caffe": import_caffe,

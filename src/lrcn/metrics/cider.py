@@ -96,8 +96,9 @@ def _similarity(
     found = np.take(hyp_key, place, mode="clip") == ref_key if len(hyp_key) else place < 0
     hyp_value, ref_value = value_R[first:][place[found]], value_R[:first][found]
     shared = np.minimum(hyp_value, ref_value) if clip else hyp_value
-    dot_S = np.bincount(ref_sentence[found], weights=shared * ref_value, minlength=len(item_S))
-    dot_S = dot_S.astype(np.float64)  # of nothing shared bincount gives integers
+    # Where nothing is shared bincount gives integers.
+    weights = shared * ref_value
+    dot_S = np.bincount(ref_sentence[found], weights, len(item_S)).astype(np.float64)
     norms_S = norm_S[: len(item_S)] * norm_S[len(item_S) :][item_S]
-    np.divide(dot_S, norms_S, out=dot_S, where=norms_S != 0)
-    return dot_S
+    cosine_S: Floats = np.divide(dot_S, np.where(norms_S != 0, norms_S, 1.0))
+    return cosine_S
