@@ -280,6 +280,8 @@ def test_arguments_are_checked(photos: Path) -> None:
 
 def test_what_holds_captions(photos: Path) -> None:
     assert not holds_captions(photos)
+    assert not holds_captions(photos / "a.jpg")
+    assert not holds_captions(photos / "nowhere")
     assert not holds_captions(put_text(photos / "l.csv", "path,label\na.jpg,dog\n"))
     assert not holds_captions(put_text(photos / "l.csv", "a.jpg,dog\nb.jpg,cat\n"))
     assert holds_captions(put_text(photos / "c.csv", "path,caption\na.jpg,A dog\n"))

@@ -45,7 +45,7 @@ def holds_captions(data: Path) -> bool:
     lies in it.
     """
     try:
-        if (data / "motion.json").is_file():
+        if (data / "motion.json").is_file() or _is_medium(data):
             return False
         return exists(data) and (_of_file(data) if data.is_file() else _of_folder(data)) is not None
     except DataError:
@@ -85,7 +85,7 @@ def _captions_of(data: Path) -> Path:
 
 def _of_file(path: Path) -> str | None:
     extension = path.suffix.lower()
-    if is_photo_path(path) or has_media_name(path):
+    if _is_medium(path):
         raise DataError(
             f"{path} is one photo or video, not a data set. DATA is a list of captions or the "
             f"folder of one; give it."
@@ -103,6 +103,10 @@ def _of_file(path: Path) -> str | None:
     if extension in TEXT_EXTENSIONS and _is_table(path):
         return "flickr" if flickr.find_image_lists(path.parent) else "csv"
     return None
+
+
+def _is_medium(path: Path) -> bool:
+    return path.is_file() and (is_photo_path(path) or has_media_name(path))
 
 
 def _of_json(path: Path) -> str | None:
