@@ -1,12 +1,13 @@
-"""A copy of a video that shows, in every frame, what the model says of it."""
+"""A copy of a video that shows, in every frame, what the model says of it, or subtitles."""
 
 from __future__ import annotations
 
+import bisect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from lrcn.errors import OutputError
+from lrcn.predict.subtitles import Sentence
 from lrcn.structures import Clip, Prediction, Segment
 from lrcn.video.source import VideoSource, open_video
 from lrcn.video.stills import DEFAULT_FPS
@@ -21,6 +23,8 @@ from lrcn.video.writer import VideoWriter
 
 _MIN_SIDE_PX = 240
 """Smaller videos are enlarged by a whole factor, so that the text is readable."""
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _WHITE, _GREY, _TRACK = (255, 255, 255), (190, 190, 190), (70, 70, 70)
 _GREEN, _BLUE = (64, 176, 96), (70, 130, 200)
@@ -46,13 +50,54 @@ def annotate_video(
     """
     if prediction.probs_TK is None or prediction.pts_seconds_T is None:
         raise ValueError(f"nothing was predicted of {prediction.path}: {prediction.error}")
+    _copy(source, out, lambda height, width: _Painter(prediction, num_bars, height, width))
+
+
+def burn_in(
+    source: Any,
+    sentences: Sequence[Sentence],
+    out: str | os.PathLike[str],
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Write the video with every sentence at the foot of the frames that it is about.
+
+    The copy has the source's frames, each at its own time, and no sound.
+
+    Args:
+        source: What was narrated; anything that `open_video` takes but an iterator.
+        sentences: In order, without overlap.
+        out: Video file to write; the ending decides the container. Replaced when complete.
+        stop: Asked at every frame; True ends the writing, and no file is made.
+
+    Raises:
+        KeyboardInterrupt: it was stopped.
+        MediaError: the source cannot be read.
+        OutputError: the file cannot be written, or it is the source itself.
+    """
+
+    def painter(height: int, width: int) -> _Draws:
+        return _Subtitler(sentences, height, width, stop)
+
+    _copy(source, out, painter)
+
+
+class _Draws(Protocol):
+    def paint(self, pixels: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
+        """The frame with what belongs to this time."""
+        ...
+
+
+def _copy(
+    source: Any, out: str | os.PathLike[str], make_painter: Callable[[int, int], _Draws]
+) -> None:
     is_path = isinstance(source, str | os.PathLike)
     if is_path and os.path.realpath(source) == os.path.realpath(out):
         raise OutputError(f"{out} is the video itself; give another name for the annotated copy")
     with open_video(source) as video:
         height, width = video.info.height, video.info.width
         factor = max(1, -(-_MIN_SIDE_PX // min(height, width)))
-        painter = _Painter(prediction, num_bars, height * factor, width * factor)
+        painter = make_painter(height * factor, width * factor)
         fps, steady = _rate(video)
         with VideoWriter(
             Path(out),
@@ -115,7 +160,7 @@ class _Painter:
         draw.text((self.width - clock_px - margin, top), clock, fill=_GREY, font=self.font)
         current = self._current(seconds)
         title = ", ".join(s.class_name for s in current) or "none"
-        title = self._fitted(draw, title, self.width - clock_px - 4 * margin)
+        title = _fitted(draw, title, self.width - clock_px - 4 * margin, self.font)
         draw.text((margin, top), title, fill=_WHITE, font=self.font)
         holding = {s.class_name for s in current}
         probs_K = self._probs_at(seconds)
@@ -141,7 +186,10 @@ class _Painter:
         margin = round(self.size_px * 0.43)
         half = self.width // 2
         draw.text(
-            (margin, top), self._fitted(draw, name, half - 2 * margin), fill=_GREY, font=self.font
+            (margin, top),
+            _fitted(draw, name, half - 2 * margin, self.font),
+            fill=_GREY,
+            font=self.font,
         )
         number = f"{100 * prob:3.0f} %"
         right = self.width - margin
@@ -153,14 +201,6 @@ class _Painter:
         number_px = draw.textlength(number, font=self.font)
         draw.text((right - number_px, top), number, fill=_GREY, font=self.font)
 
-    def _fitted(self, draw: ImageDraw.ImageDraw, text: str, room_px: float) -> str:
-        """The text, shortened until it fits."""
-        if draw.textlength(text, font=self.font) <= room_px:
-            return text
-        while text and draw.textlength(text + "…", font=self.font) > room_px:
-            text = text[:-1]
-        return text + "…"
-
     def _current(self, seconds: float) -> list[Segment]:
         return [s for s in self.prediction.segments if s.start_seconds <= seconds < s.end_seconds]
 
@@ -168,3 +208,62 @@ class _Painter:
         """Those of the last used frame not after this time."""
         t = int(np.searchsorted(self.times, seconds + 1e-6, side="right")) - 1
         return self.probs_TK[max(t, 0)]
+
+
+class _Subtitler:
+    """Writes the sentence of the moment at the foot of frames of one size."""
+
+    def __init__(
+        self, sentences: Sequence[Sentence], height: int, width: int, stop: Callable[[], bool]
+    ) -> None:
+        self._sentences = sentences
+        self._stop = stop
+        self._starts = [sentence.start_seconds for sentence in sentences]
+        self._height, self._width = height, width
+        self._size_px = max(12, round(min(height, width) / 16))
+        self._font = ImageFont.load_default(size=self._size_px)
+
+    def paint(self, pixels: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
+        """The frame, with its sentence over a dark band, centred and in as many lines as needed."""
+        if self._stop():
+            raise KeyboardInterrupt
+        place = bisect.bisect_right(self._starts, seconds + 1e-6) - 1
+        if place < 0 or seconds + 1e-6 >= self._sentences[place].end_seconds:
+            return pixels
+        image = Image.fromarray(pixels)
+        draw = ImageDraw.Draw(image)
+        lines = self._lines(draw, self._sentences[place].text)
+        line_px = round(self._size_px * 1.3)
+        band = min(self._height, line_px * len(lines) + line_px // 2)
+        box = (0, self._height - band, self._width, self._height)
+        dark = Image.new("RGB", (self._width, band), (0, 0, 0))
+        image.paste(Image.blend(image.crop(box), dark, 0.65), box)
+        for row, line in enumerate(lines):
+            left = (self._width - draw.textlength(line, font=self._font)) / 2
+            top = self._height - band + line_px // 4 + row * line_px
+            draw.text((left, top), line, fill=_WHITE, font=self._font)
+        return np.asarray(image)
+
+    def _lines(self, draw: ImageDraw.ImageDraw, text: str) -> list[str]:
+        """The text broken between words; at most half the picture's height, and then cut."""
+        room_px = self._width - self._size_px
+        lines = [""]
+        for word in text.split():
+            longer = f"{lines[-1]} {word}".strip()
+            if lines[-1] and draw.textlength(longer, font=self._font) > room_px:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+        most = max(1, self._height // (3 * self._size_px))
+        if len(lines) > most:
+            lines[most - 1] = " ".join(lines[most - 1 :])
+        return [_fitted(draw, line, room_px, self._font) for line in lines[:most]]
+
+
+def _fitted(draw: ImageDraw.ImageDraw, text: str, room_px: float, font: _Font) -> str:
+    """The text, shortened until it fits."""
+    if draw.textlength(text, font=font) <= room_px:
+        return text
+    while text and draw.textlength(text + "…", font=font) > room_px:
+        text = text[:-1]
+    return text + "…"
