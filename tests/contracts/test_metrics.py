@@ -13,7 +13,13 @@ import numpy as np
 import pytest
 
 from lrcn.errors import DataError
-from lrcn.metrics import METRICS
+from lrcn.metrics import (
+    CAPTION_METRICS,
+    METRICS,
+    CaptionScores,
+    DocumentFrequencies,
+    score_captions,
+)
 from lrcn.structures import IGNORE_INDEX, Segment
 
 NUM_CLASSES = 7
@@ -154,3 +160,53 @@ def test_other_class_counts_and_wrong_shapes_are_refused(name: str) -> None:
         metric.update(np.zeros((2, NUM_CLASSES - 1)), np.zeros(2, dtype=int))
     with pytest.raises(ValueError, match="NaN or infinity"):
         metric.update(np.full((1, NUM_CLASSES), np.nan), np.zeros(1, dtype=int))
+
+
+CAPTIONS = {
+    "first": (["a dog runs over grass", "the dog is running"], "a dog runs on grass"),
+    "second": (["two cats sleep"], "two cats"),
+    "third": (["a red car on the street", "the car is red", "a car"], ""),
+    "fourth": (["people walk in a park"], "the people walk home in a park"),
+}
+
+
+def _scored(name: str, items: list[str]) -> CaptionScores:
+    frequencies = DocumentFrequencies.count(
+        [[text.split() for text in references] for references, _ in CAPTIONS.values()]
+    )
+    return score_captions(
+        {item: CAPTIONS[item][0] for item in items},
+        {item: CAPTIONS[item][1] for item in items},
+        metrics=[name],
+        frequencies=frequencies,
+    )
+
+
+def test_the_contract_sees_every_caption_metric() -> None:
+    assert {"bleu", "rouge_l", "cider", "cider_d"} <= set(CAPTION_METRICS)
+
+
+@pytest.mark.parametrize("name", CAPTION_METRICS)
+def test_a_caption_metric_minds_neither_order_nor_company(name: str) -> None:
+    if CAPTION_METRICS[name].why_not() is not None:
+        pytest.skip(f"{name} needs what is not installed here")
+    items = list(CAPTIONS)
+    whole = _scored(name, items)
+    turned = _scored(name, items[::-1])
+    for key, value in whole.corpus.items():
+        assert turned.corpus[key] == pytest.approx(value, abs=1e-12)
+        assert turned.per_item[key][::-1] == pytest.approx(whole.per_item[key], abs=1e-12)
+    for places in ([0, 1], [2, 3]):
+        half = _scored(name, [items[place] for place in places])
+        for score in whole.scores:
+            assert half.per_item[score.key] == pytest.approx(score.per_item_N[places], abs=1e-12)
+            together = score.of_items(np.array(places))
+            assert half.corpus[score.key] == pytest.approx(together, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", CAPTION_METRICS)
+def test_a_caption_metric_of_nothing_is_clear(name: str) -> None:
+    if CAPTION_METRICS[name].why_not() is not None:
+        pytest.skip(f"{name} needs what is not installed here")
+    with pytest.raises(DataError, match="no items with references to measure"):
+        score_captions({}, {}, metrics=[name])
