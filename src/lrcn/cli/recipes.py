@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from lrcn.cli.output import print_json, print_line, print_table
 from lrcn.cli.parser import UsageError, option
 from lrcn.cli.settings import to_yaml
+
+if TYPE_CHECKING:
+    from lrcn.recipes.rows import PaperRow
 
 
 def recipes(
@@ -26,17 +29,17 @@ def recipes(
         yaml: Print a recipe's settings as YAML, ready to be changed and given to `train --config`.
         as_json: Print one JSON document.
     """
-    from lrcn.recipes import RECIPES, get
-    from lrcn.recipes.rows import ROWS
+    from lrcn.recipes import all_recipes, get_any
 
     if name is None:
         _list(as_json=as_json)
         return 0
-    if name not in RECIPES and name.upper() in ROWS:
+    known = all_recipes()
+    if name not in known and name.upper() in _all_rows():
         _show_row(name.upper(), yaml=yaml, as_json=as_json)
         return 0
-    experiment = get(name)
-    text = inspect.getdoc(RECIPES[name]) or ""
+    experiment = get_any(name)
+    text = inspect.getdoc(known[name]) or ""
     if yaml:
         sys.stdout.write(to_yaml(experiment))
     elif as_json:
@@ -49,18 +52,19 @@ def recipes(
 
 
 def _list(*, as_json: bool) -> None:
-    from lrcn.recipes import RECIPES, get
-    from lrcn.recipes.rows import ROWS, rows_of
+    from lrcn.recipes import all_recipes, get_any
+
+    rows = _all_rows()
 
     found: list[dict[str, Any]] = [
         {
             "name": name,
             "kind": "recipe",
             "summary": (inspect.getdoc(function) or "").partition("\n")[0],
-            "rows": rows_of(name),
-            "expected": dict(get(name).expected),
+            "rows": [row for row, about in rows.items() if name in about.recipes],
+            "expected": dict(get_any(name).expected),
         }
-        for name, function in RECIPES.items()
+        for name, function in all_recipes().items()
     ]
     trainings = len(found)
     found += [
@@ -72,7 +76,7 @@ def _list(*, as_json: bool) -> None:
             "commands": row.commands,
             "expected": dict(row.expected),
         }
-        for name, row in ROWS.items()
+        for name, row in rows.items()
     ]
     if as_json:
         print_json(found)
@@ -90,6 +94,13 @@ def _list(*, as_json: bool) -> None:
     print_line("More: lrcn recipes NAME. Run one: lrcn train --recipe NAME --data DATA --out RUN")
 
 
+def _all_rows() -> dict[str, PaperRow]:
+    from lrcn.recipes.caption_rows import CAPTION_ROWS
+    from lrcn.recipes.rows import ROWS
+
+    return {**ROWS, **CAPTION_ROWS}
+
+
 def _in_words(expected: Mapping[str, float]) -> str:
     return "; ".join(f"{key} {value:g}" for key, value in expected.items())
 
@@ -102,9 +113,7 @@ def _show_row(name: str, *, yaml: bool, as_json: bool) -> None:
     """
     import dataclasses
 
-    from lrcn.recipes.rows import get_row
-
-    row = get_row(name)
+    row = _all_rows()[name]
     if yaml:
         own = ", ".join(row.recipes) or "none: its commands work on what others have trained"
         raise UsageError(

@@ -67,7 +67,7 @@ def settings_page() -> str:
 
 def recipes_page() -> str:
     """All recipes with command, data, time and expected score."""
-    from lrcn.recipes import RECIPES
+    from lrcn.recipes import all_recipes
 
     lines = [
         "# Recipes",
@@ -76,7 +76,7 @@ def recipes_page() -> str:
         "",
         "`lrcn recipes` lists them; `lrcn recipes NAME --yaml` prints the settings of one.",
     ]
-    for name, function in RECIPES.items():
+    for name, function in all_recipes().items():
         module = inspect.getmodule(function)
         source = module.__name__.replace(".", "/") if module else ""
         text = inspect.getdoc(function) or ""

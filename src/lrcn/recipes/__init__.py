@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 from lrcn.errors import ConfigError
 from lrcn.recipes import auto, motion, paper, shared
+from lrcn.recipes.captions import CAPTION_RECIPES
 from lrcn.settings import did_you_mean
+from lrcn.train.caption_config import AnyExperiment
 from lrcn.train.config import Experiment
 
 RECIPES: dict[str, Callable[[], Experiment]] = {
@@ -42,9 +44,31 @@ def get(name: str) -> Experiment:
     Raises:
         ConfigError: there is no recipe of that name.
     """
-    if name not in RECIPES:
+    if name in CAPTION_RECIPES:
         raise ConfigError(
-            f"unknown recipe {name!r}.{did_you_mean(name, list(RECIPES))}"
-            f" `lrcn recipes` lists them: {', '.join(RECIPES)}"
+            f"recipe {name!r} is one with sentences, and one with classes is needed here."
+            f" Known: {', '.join(RECIPES)}"
         )
-    return RECIPES[name]()
+    experiment = get_any(name)
+    assert isinstance(experiment, Experiment)
+    return experiment
+
+
+def get_any(name: str) -> AnyExperiment:
+    """The experiment of a recipe, with classes or with sentences.
+
+    Raises:
+        ConfigError: there is no recipe of that name.
+    """
+    known = all_recipes()
+    if name not in known:
+        raise ConfigError(
+            f"unknown recipe {name!r}.{did_you_mean(name, list(known))}"
+            f" `lrcn recipes` lists them: {', '.join(known)}"
+        )
+    return known[name]()
+
+
+def all_recipes() -> dict[str, Callable[[], AnyExperiment]]:
+    """Name of every recipe, with classes and then with sentences → its function."""
+    return {**RECIPES, **CAPTION_RECIPES}
