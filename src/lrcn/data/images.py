@@ -117,15 +117,12 @@ def _from_pillow(image: Image.Image, name: str, for_px: int | None) -> Tensor:
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:
-    """Smaller by a whole factor; turned afterwards, so that its EXIF stays."""
-    exif = image.getexif()
+    """Smaller by a whole factor; Pillow keeps the EXIF, by which it is turned afterwards."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
     elif image.mode in ("1", "P"):
         image = image.convert("RGB")
-    smaller = image.reduce(factor)
-    smaller.getexif().update(exif)
-    return smaller
+    return image.reduce(factor)
 
 
 def _factor(width: int, height: int, for_px: int | None) -> int:

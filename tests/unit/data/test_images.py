@@ -93,9 +93,10 @@ def test_exif_rotation() -> None:
     small = read_image(data, for_px=16)
     assert small.shape == (3, 72, 36)
     assert looks_red_over_blue(small)
-    png = encoded(lying, "PNG", exif=exif)
-    assert read_image(png, for_px=16).shape == (3, 72, 36)
-    assert looks_red_over_blue(read_image(png, for_px=16))
+    for kind in ("PNG", "TIFF", "WEBP"):
+        small = read_image(encoded(lying, kind, exif=exif), for_px=16)
+        assert small.shape == (3, 72, 36)
+        assert looks_red_over_blue(small)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
