@@ -21,6 +21,7 @@ ZOO = [
     ("timm/mobilenetv3_small_050", None, 1024),
     ("timm/mobilenetv3_small_050", "pooled", 288),
     ("timm/mobilenetv3_small_050", "grid", 1152),
+    ("efficientnet_lite0", "grid", 5120),
     ("timm/resnet10t", None, 512),
     ("timm/vit_tiny_patch16_224", None, 192),
     ("torchvision/resnet18", None, 512),
@@ -121,6 +122,18 @@ def test_taps_of_old_nets(name: str, dims: dict[str, int]) -> None:
         found = {layer: net(frames) for layer, net in nets.items()}
     assert {layer: features.shape[1] for layer, features in found.items()} == dims
     assert {layer: net.feature_dim for layer, net in nets.items()} == dims
+
+
+def test_packaged_weights_fit_every_tap() -> None:
+    frames = torch.zeros(1, 3, 64, 64)
+    taps = {
+        layer: create_backbone("efficientnet_lite0", feature_layer=layer, input_px=64).eval()
+        for layer in ("pre_logits", "grid")
+    }
+    with torch.no_grad():
+        pooled = taps["pre_logits"](frames)
+        grid = taps["grid"](frames)
+    torch.testing.assert_close(grid.view(1, -1, 4).mean(2), pooled, atol=1e-5, rtol=1e-5)
 
 
 def test_every_name_of_the_table_is_covered() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lrcn.cli.options import DEFAULTS, ComputeOptions
-from lrcn.cli.output import print_json, print_line, report_skipped
+from lrcn.cli.output import print_json, print_line, report_skipped, say
 from lrcn.cli.parser import UsageError, hidden_from_parser, option
 from lrcn.cli.settings import read_config, resolve, to_yaml
 from lrcn.cli.task import Task, choose_task
@@ -166,6 +166,8 @@ def train(
     if os.environ.get("RANK", "0") != "0":
         return 0  # one of several processes: the first one speaks for all
     _show(summary, as_json=as_json)
+    for path in summary.truncated:
+        say(f"{path}: ends or breaks early, used as far as it goes")
     return report_skipped(summary.skipped, quiet=compute.quiet)
 
 

@@ -72,6 +72,7 @@ class CaptionExamples:
         self.device = device
         self.log = log
         self.skipped: list[SkippedFile] = []
+        self.truncated: list[str] = []
         self._model = model
         self._train = self._part(train)
         self._val = None if val is None else self._part(val)

@@ -69,6 +69,7 @@ class ClipExamples:
         self.device = device
         self.log = log
         self.skipped: list[SkippedFile] = []
+        self.truncated: list[str] = []
         self._loader: ClipLoader | None = None
         self._val_features: Sequence[VideoFeatures] | None = None
         self._size = -(-len(train) // experiment.train.batch_size)
@@ -221,6 +222,7 @@ class ClipExamples:
             max_error=0.1,
         )
         failed: dict[int, SkippedFile] = {}
+        truncated: list[str] = []
         share = self._share(videos)
         started, num_frames = time.monotonic(), 0
         self.log.start_bar("features", len(share))
@@ -229,6 +231,7 @@ class ClipExamples:
                 failed[self._place(done - 1)] = found_one
             else:
                 num_frames += len(found_one)
+                truncated += [share.items[done - 1].path] * found_one.truncated
             rate = num_frames / max(time.monotonic() - started, 1e-9)
             self.log.move_bar(done, f"{rate:.0f} frames/s")
         self.log.stop_bar()
@@ -238,8 +241,9 @@ class ClipExamples:
             f" ({num_frames / max(seconds, 1e-9):.0f} frames/s; {backbone.description})"
         )
         all_failed: dict[int, SkippedFile] = {}
-        for part in self.processes.gather_objects(failed):
+        for part, paths in self.processes.gather_objects((failed, truncated)):
             all_failed |= part
+            self.truncated += [path for path in paths if path not in self.truncated]
         kept = self._without_failed(videos, all_failed)
         assert model.preprocessing is not None
         source = FeatureSource.of(backbone, model.preprocessing, self.experiment.dataset.sampling)

@@ -19,6 +19,11 @@ class Examples(Protocol[BatchT]):
         ...
 
     @property
+    def truncated(self) -> list[str]:
+        """Paths of videos that end or break early, where features are made: used as far as they go."""
+        ...
+
+    @property
     def num_batches(self) -> int:
         """Batches of an epoch over all processes; the same in every epoch and stage."""
         ...

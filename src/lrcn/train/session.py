@@ -55,6 +55,8 @@ class TrainSummary:
     """How the validation videos were chosen."""
     warnings: tuple[str, ...]
     skipped: tuple[SkippedFile, ...]
+    truncated: tuple[str, ...]
+    """Videos that end or break early, used as far as they go."""
 
 
 def train(
@@ -163,4 +165,5 @@ def _summary(
         split=problem.split,
         warnings=problem.warnings,
         skipped=(*problem.skipped, *trainer.examples.skipped),
+        truncated=tuple(trainer.examples.truncated),
     )

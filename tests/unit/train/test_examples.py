@@ -15,8 +15,8 @@ from lrcn.engine import init_processes
 from lrcn.errors import MissingFilesError
 from lrcn.models.activity import ActivityConfig, ActivityModel, create_model
 from lrcn.structures import VideoItem, VideoList
-from lrcn.train.config import DatasetConfig, Experiment, TrainConfig
 from lrcn.train.clip_examples import ClipExamples
+from lrcn.train.config import DatasetConfig, Experiment, TrainConfig
 from lrcn.train.log import RunLog
 from lrcn.video.sampling import SamplingConfig
 
@@ -104,3 +104,15 @@ def test_files_that_were_cached_under_another_name_are_scored(tmp_path: Path, jo
 
     assert found is not None
     assert found.num_videos == 8
+
+
+def test_files_that_break_early_are_named(tmp_path: Path) -> None:
+    world = write_pixel_world(tmp_path, num_videos=4, num_frames=60)
+    broken = sorted(world.rglob("*.mkv"))[0]
+    broken.write_bytes(broken.read_bytes()[: broken.stat().st_size * 2 // 3])
+    videos = read_dataset(world)
+    config = ActivityConfig(backbone="small", input_px=32, hidden_size=4)
+    examples = _examples(videos, videos)
+    examples.begin_stage(create_model(config, videos.class_names), joint=False)
+    assert examples.truncated == [str(broken)]
+    assert not examples.skipped

@@ -62,7 +62,7 @@ class TimmBackbone(Backbone):
             preprocessing=preprocessing,
         )
         self.net = net
-        if layer != "pre_logits":
+        if layer != "pre_logits" and width != pooled_width:
             # Not run for this tap: weights without a gradient would only cost memory.
             for child in set(dict(net.named_children())) & set(_BEHIND_POOLING):
                 setattr(net, child, nn.Identity())
