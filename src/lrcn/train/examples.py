@@ -20,7 +20,7 @@ class Examples(Protocol[BatchT]):
 
     @property
     def truncated(self) -> list[str]:
-        """Paths of videos that end or break early, where features are made: used as far as they go."""
+        """Paths of videos that end early and are used as far as they go; of cached features."""
         ...
 
     @property
