@@ -83,11 +83,12 @@ class Study:
     threads: int | None
     report: Report
 
-    def run(self, only: Sequence[str] = ()) -> dict[str, Any]:
+    def run(self, only: Sequence[str] = (), names: Sequence[str] = ()) -> dict[str, Any]:
         """Run what is missing; write and return the document.
 
         Args:
             only: Data sets to run; all that are given when empty.
+            names: Cells to run beside the default of each data set; all when empty.
 
         Raises:
             LrcnError: data or folder do not allow it.
@@ -102,6 +103,9 @@ class Study:
                 left_out.append(data)
                 continue
             cells = [cell for cell in all_cells() if cell.data == data]
+            if names:
+                left_out += [f"{data} {c.name}" for c in cells[1:] if c.name not in names]
+                cells = [cells[0], *(cell for cell in cells[1:] if cell.name in names)]
             rows += self._weizmann(cells) if data == "weizmann" else self._videos(data, cells)
         document = {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -129,7 +133,7 @@ class Study:
         answers = {name: [_answers(r) for r in found] for name, found in results.items()}
         rows = [_row(cell, answers, seconds[cell.name]) for cell in cells]
         for fusion in fusions():
-            if fusion.data != data:
+            if fusion.data != data or not set(fusion.members) <= set(results):
                 continue
             pairs = zip(*(results[name] for name in fusion.members), strict=True)
             fused = [
@@ -322,6 +326,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", nargs="+", default=[], choices=("ucf101_6", "motion", "weizmann"), metavar="DATA"
     )
+    parser.add_argument(
+        "--cells", nargs="+", default=[], metavar="CELL", help="only these, beside the defaults"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
     parser.add_argument("--threads", type=int, help="threads of the processor (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -329,6 +336,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.seeds < 1:
         parser.error(f"--seeds must be at least 1, not {given.seeds}")
+    known = sorted({cell.name for cell in all_cells()})
+    for name in given.cells:
+        if name not in known:
+            parser.error(f"there is no cell {name!r}; there are {', '.join(known)}")
     set_threads(given.threads)
     study = Study(
         out=given.out,
@@ -341,7 +352,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         given.out.mkdir(parents=True, exist_ok=True)
-        document = study.run(given.only)
+        document = study.run(given.only, given.cells)
     except (LrcnError, OSError) as error:
         sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
         return 2

@@ -100,24 +100,19 @@ def motion_cells() -> list[Cell]:
         "motion",
         base,
         single_frame=("model", single),
-        mean_pool=("model", _changed(base, model={"kind": "mean_pool"})),
+        frozen_small=("training", frozen),
         lrcn_flow=("modality", _changed(base, dataset=flow)),
         single_frame_flow=("modality", _changed(single, dataset=flow)),
-        hidden_1024=("hidden size", _changed(base, model={"hidden_size": 1024})),
-        dropout_05=("dropout", _changed(base, model={"output_dropout": 0.5})),
-        stride_2=("frames", _strided(base, 2)),
+        mean_pool=("model", _changed(base, model={"kind": "mean_pool"})),
         frozen_lite0=("training", lite),
+        stride_2=("frames", _strided(base, 2)),
+        dropout_05=("dropout", _changed(base, model={"output_dropout": 0.5})),
+        hidden_1024=("hidden size", _changed(base, model={"hidden_size": 1024})),
     )
-    cells.append(
-        Cell(
-            data="motion",
-            factor="training",
-            name="frozen_small",
-            experiment=frozen,
-            starts_from="single_frame",
-        )
-    )
-    return cells
+    return [
+        replace(cell, starts_from="single_frame") if cell.name == "frozen_small" else cell
+        for cell in cells
+    ]
 
 
 def weizmann_cells() -> list[Cell]:

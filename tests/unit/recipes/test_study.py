@@ -84,11 +84,22 @@ def test_finished_cells_are_not_repeated(
     assert again["cells"] == first["cells"]
     assert study.main(command) == 0
     assert "| fusion | both |" in capsys.readouterr().out
+    assert study.main([*command, "--json", "--cells", "frozen_small"]) == 0
+    some = json.loads(capsys.readouterr().out)
+    assert [c["name"] for c in some["cells"]] == ["lrcn", "frozen_small"]
+    assert "motion single_frame" in some["left_out"]
 
 
-def test_wrong_number_of_seeds_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--seeds", "0"), "--seeds must be at least 1"),
+        (("--cells", "hiden_256"), "there is no cell 'hiden_256'; there are "),
+    ],
+)
+def test_what_cannot_be_run_is_refused(
+    arguments: tuple[str, str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        study.main([str(tmp_path), "--seeds", "0"])
-    assert "--seeds must be at least 1" in capsys.readouterr().err
+        study.main([str(tmp_path), *arguments])
+    assert said in capsys.readouterr().err
