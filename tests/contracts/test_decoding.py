@@ -337,6 +337,17 @@ def test_drawing_follows_the_probabilities() -> None:
     assert (abs(counts / 3000 - probs) <= 4 * np.sqrt(probs * (1 - probs) / 3000)).all()
 
 
+def test_rows_with_keys_of_their_own_draw_independently() -> None:
+    model = random_table(9)
+    options = DecodingOptions(method="sample", max_tokens=6, min_tokens=3, temperature=3.0)
+    equal = search(model, options, *[0] * 8, seed=3)
+    assert len({c[0].token_ids for c in equal}) == 1
+    keyed = search(model, options, *[0] * 8, seed=3, row_keys=list("abcdefgh"))
+    assert len({c[0].token_ids for c in keyed}) > 3
+    with pytest.raises(ValueError, match="one for each"):
+        search(model, options, 0, 0, row_keys=["a"])
+
+
 def test_the_best_of_many_is_the_likeliest_drawn() -> None:
     model = random_table(9)
     options = DecodingOptions(method="sample", num_samples=40, num_candidates=40, max_tokens=5)
