@@ -19,10 +19,14 @@ from lrcn.data.visual_features import visual_features
 from lrcn.decoding.describe import describe
 from lrcn.decoding.options import DecodingOptions
 from lrcn.errors import ConfigError, ModelError
+from lrcn.models.activity import ActivityConfig, create_model
 from lrcn.models.captioner_config import CaptionerConfig
+from lrcn.models.image_captioner import create_captioner
 from lrcn.structures import VideoFeatures
 from lrcn.tasks.captioning import CaptioningConfig
+from lrcn.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment, WatchConfig
+from lrcn.train.caption_run import _start_from
 from lrcn.train.config import TrainConfig
 from lrcn.train.loop import Trainer
 from lrcn.train.run import load_any_experiment, load_experiment
@@ -232,3 +236,44 @@ def test_a_collapse_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_contradictions_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         _experiment(tmp_path, **changes)
+
+
+@pytest.mark.slow
+def test_sentences_that_score_well_become_likelier(tmp_path: Path) -> None:
+    """Self-critical training from a half-trained model raises the score it is rewarded with."""
+    data = write_caption_features(tmp_path / "data")
+    words = train(_experiment(data, train={"epochs": 8}), tmp_path / "words", threads=1, quiet=True)
+    critical = _experiment(
+        data,
+        dataset={"captions": "one"},
+        task={"objective": "cider_d"},
+        train={"epochs": 60, "lr": 0.002, "schedule": "constant"},
+    )
+    with pytest.raises(ConfigError, match="refines a captioner"):
+        train(critical, tmp_path / "no", threads=1, quiet=True)
+    critical = replace(critical, init=str(tmp_path / "words"))
+    scored = train(critical, tmp_path / "critical", threads=1, quiet=True)
+
+    assert words.val_cider_d is not None
+    assert scored.val_cider_d is not None
+    assert scored.val_cider_d > words.val_cider_d + 0.5
+
+
+@pytest.mark.slow
+def test_an_imagenet_classifier_gives_the_logits_that_captions_see() -> None:
+    settings = {"backbone": "caffenet", "input_px": 99, "weights": "random"}
+    start = create_model(
+        ActivityConfig(kind="single_frame", feature_layer="fc7", **settings),
+        [str(k) for k in range(1000)],
+    )
+    words = Vocabulary((*SPECIAL_TOKENS, "a"))
+    model = create_captioner(
+        CaptionerConfig(feature_layer="fc8", hidden_size=4, embedding_size=4, **settings),
+        words,
+        seed=7,
+    )
+
+    _start_from(model, start, "imagenet")
+
+    assert model.backbone.fc8.weight.equal(start.head.linear.weight)
+    assert model.backbone.conv1.weight.equal(start.backbone.conv1.weight)

@@ -8,7 +8,7 @@ padding does not count. Its mean over words is multiplied by a weight before the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,9 @@ class CaptioningConfig:
     """Part of the target spread evenly over all words."""
     loss_weight: float = 1.0
     """Factor on the mean loss per word before its gradient is taken (the paper's code: 20)."""
+    objective: Literal["words", "cider_d"] = "words"
+    """words: the next true word (the paper's); cider_d: sentences drawn and scored against the
+    greedy one (self-critical, arXiv 1612.00563), to go on from a trained captioner with."""
     scheduled_sampling: float = 0.0
     """Share of words fed that the model drew itself, in place of the true ones (Bengio et al.,
     arXiv 1506.03099); 0 = always the true word."""
@@ -38,6 +41,11 @@ class CaptioningConfig:
             for name in ("label_smoothing", "scheduled_sampling")
             if not 0 <= getattr(self, name) < 1
         ]
+        if self.objective == "cider_d" and (self.label_smoothing or self.scheduled_sampling):
+            problems.append(
+                "task.objective cider_d feeds its own words: set task.label_smoothing and"
+                " task.scheduled_sampling 0"
+            )
         if self.loss_weight <= 0:
             problems.append(f"task.loss_weight must be positive, not {self.loss_weight}")
         if problems:
@@ -45,7 +53,7 @@ class CaptioningConfig:
 
 
 class CaptioningTask(Task[CaptionBatch]):
-    """The loss of describing.
+    """The loss of describing, given the words that people wrote.
 
     Args:
         config: Its settings.

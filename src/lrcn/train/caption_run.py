@@ -22,10 +22,14 @@ from lrcn.data.captions import read_captions, select_captions, with_caption_item
 from lrcn.data.sampler import keyed_generator
 from lrcn.engine import Processes
 from lrcn.errors import ConfigError, ModelError
+from lrcn.metrics.caption_scores import splitter
+from lrcn.metrics.document_frequencies import DocumentFrequencies
 from lrcn.models.image_captioner import Captioner, create_captioner
 from lrcn.models.visual import NO_BACKBONE, VisualModel
 from lrcn.structures import CaptionBatch, CaptionItem, CaptionList, SkippedFile
 from lrcn.tasks.captioning import CaptioningTask
+from lrcn.tasks.self_critical import SelfCriticalTask
+from lrcn.tasks.task import Task
 from lrcn.text.vocabulary import Vocabulary
 from lrcn.train.activity_run import let_random_cnn_learn, take_normalisation
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment
@@ -85,7 +89,7 @@ def prepare_captions(
     return Problem(
         experiment=experiment,
         saved=saved,
-        task=CaptioningTask(experiment.task),
+        task=_task(experiment, data.train),
         make_examples=make_examples,
         item_ids=tuple(item.item_id for item in data.train.items),
         split=data.how,
@@ -94,6 +98,25 @@ def prepare_captions(
         warnings=(*advice, *data.warnings),
         skipped=data.skipped,
         what=_what(data, saved.model),
+    )
+
+
+def _task(experiment: CaptionExperiment, train: CaptionList) -> Task[CaptionBatch]:
+    """What is learnt: the words that people wrote, or sentences that score well."""
+    if experiment.task.objective == "words":
+        return CaptioningTask(experiment.task)
+    if experiment.init is None:
+        raise ConfigError(
+            "task.objective cider_d refines a captioner that was trained on words, and none is"
+            " given. Train one first, then name its run with --init"
+        )
+    split = splitter("ptb")
+    references = {item.item_id: item.captions for item in train.items}
+    return SelfCriticalTask(
+        experiment.task,
+        references,
+        DocumentFrequencies.count(split(captions) for captions in references.values()),
+        max_tokens=experiment.dataset.max_tokens,
     )
 
 
@@ -216,6 +239,11 @@ def _start_from(model: Captioner, start: VisualModel, source: str) -> None:
     """
     weights, own = start.state_dict(), model.state_dict()
     words = isinstance(start, Captioner)
+    if not words:
+        # What tells classes is the layer that captions see (paper 3.2): ImageNet's logits.
+        for part in ("weight", "bias"):
+            if f"head.linear.{part}" in weights:
+                weights[f"backbone.fc8.{part}"] = weights.pop(f"head.linear.{part}")
     copied = 0
     for name, theirs in weights.items():
         if name not in own or not (words or name.startswith("backbone.")):
