@@ -24,7 +24,7 @@ def _all_commands() -> list[tuple[str, ...]]:
     return found
 
 
-NESTED = {"segment_options", "flow_options"}
+NESTED = {"segment_options", "flow_options", "narration_options"}
 """Parameters whose fields are the options."""
 
 ALL = _all_commands()
@@ -38,7 +38,7 @@ NEEDS_ARGUMENT = {
 
 def test_the_table_is_the_one_that_users_were_promised() -> None:
     promised = {"train", "evaluate", "predict", "report", "compare", "recipes", "benchmark"}
-    promised |= {"import-caffe", "flow", "fuse"}
+    promised |= {"import-caffe", "flow", "fuse", "narrate"}
     promised |= {"demo", "doctor", "data make", "data check", "data split"}
 
     promised |= {"score"}
@@ -124,6 +124,7 @@ def test_absent_input_is_exit_code_2_and_one_line_that_names_it(
         ("train",): ["--data", absent, "--out", str(tmp_path / "run")],
         ("evaluate",): [absent, "--data", absent],
         ("predict",): [absent, "video.mp4"],
+        ("narrate",): [absent, "video.mp4"],
         ("report",): [absent],
         ("compare",): [absent, absent],
         ("score",): ["--references", absent, "--hypotheses", absent],

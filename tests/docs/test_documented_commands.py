@@ -23,8 +23,8 @@ RUN_MARK = "<!-- run by the tests -->\n"
 
 _BLOCK = re.compile(rf"({re.escape(RUN_MARK)})?```(\w*)\n(.*?)```", re.DOTALL)
 _INLINE = re.compile(
-    r"`(lrcn (?:train|evaluate|predict|report|compare|fuse|data|recipes|import-caffe|flow|score)"
-    r" [^`]*)`"
+    r"`(lrcn (?:train|evaluate|predict|narrate|report|compare|fuse|data|recipes|import-caffe|flow"
+    r"|score) [^`]*)`"
 )
 
 

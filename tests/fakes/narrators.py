@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lrcn.checkpoint import SavedModel
 from lrcn.models.activity import ActivityConfig, create_model
-from lrcn.predict.narrators import Recogniser, Said
+from lrcn.predict.narrators import LabelNarrator, Said
 from lrcn.structures import Preprocessing
 from lrcn.video.sampling import SamplingConfig
 
@@ -51,7 +51,7 @@ def shade_features(shades_N: Tensor) -> Tensor:
     return (1 - 2 * (shades_N[:, None] - centres_3).abs()).clamp(min=0.0)
 
 
-def shade_recogniser(*, threshold: float | None = None, multi_label: bool = False) -> Recogniser:
+def shade_recogniser(*, threshold: float | None = None, multi_label: bool = False) -> LabelNarrator:
     """A recogniser of shades on features, sure of itself."""
     config = ActivityConfig(kind="single_frame", backbone="none", feature_dim=3)
     model = create_model(config, NAMES, multi_label=multi_label)
@@ -59,7 +59,7 @@ def shade_recogniser(*, threshold: float | None = None, multi_label: bool = Fals
         model.head.linear.weight.copy_(12 * torch.eye(3))
         model.head.linear.bias.fill_(-6.0 if multi_label else 0.0)
     saved = SavedModel(model.eval(), SamplingConfig(clip_length=4, clip_stride=2))
-    return Recogniser(saved, threshold=threshold)
+    return LabelNarrator(saved, threshold=threshold)
 
 
 class CountedFrames:

@@ -21,6 +21,7 @@ from lrcn.cli.evaluate import evaluate
 from lrcn.cli.flow import flow
 from lrcn.cli.fuse import fuse
 from lrcn.cli.import_caffe import import_caffe
+from lrcn.cli.narrate import narrate
 from lrcn.cli.parser import (
     Command,
     command_of,
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "narrate": narrate,
     "report": report,
     "compare": compare,
     "score": score,

@@ -8,18 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from lrcn.cli.inputs import given_videos, output_places
 from lrcn.cli.options import DEFAULTS, ComputeOptions, SegmentOptions
 from lrcn.cli.output import (
     print_json,
     print_line,
     print_table,
-    refuse_existing_file,
     say,
     watcher,
     with_path,
 )
-from lrcn.cli.parser import STDIN, UsageError, option
-from lrcn.errors import DataError
+from lrcn.cli.parser import UsageError, option
 from lrcn.models.segment_config import DEFAULT_SEGMENTS
 
 if TYPE_CHECKING:
@@ -85,7 +84,13 @@ def predict(
     inputs = list(_inputs(paths, features=first.model.backbone is None))
     for path in passed_over(paths):
         say(f"not read, no video by its name: {path}", quiet=compute.quiet)
-    copies = _copies(annotate, [i for i in inputs if isinstance(i, str)], overwrite=overwrite)
+    copies = output_places(
+        annotate,
+        [i for i in inputs if isinstance(i, str)],
+        option="--annotate",
+        suffix=".mp4",
+        overwrite=overwrite,
+    )
     predictor = predictor_of(
         saved,
         device=device,
@@ -114,64 +119,13 @@ def predict(
 
 def _inputs(paths: Sequence[str], *, features: bool) -> Iterator[str | Prediction]:
     """Every video that is meant, each once; what leads to none becomes a failed answer."""
-    from lrcn.predict.inputs import expand_inputs
     from lrcn.structures import Prediction
 
-    seen: set[str] = set()
-    for path in _with_listed(paths):
-        try:
-            meant = expand_inputs([path], features=features)
-        except DataError as error:
-            yield Prediction(path=path, video_id=path, error=str(error))
-            continue
-        for one in meant:
-            if one not in seen:
-                seen.add(one)
-                yield one
-
-
-def _with_listed(paths: Sequence[str]) -> list[str]:
-    """The paths, with the lines of stdin where `-` stands.
-
-    Raises:
-        DataError: stdin is empty.
-    """
-    found: list[str] = []
-    for path in paths:
-        if path != STDIN:
-            found.append(path)
-            continue
-        lines = [line.rstrip("\r\n") for line in sys.stdin]
-        found += [line for line in lines if line.strip()]
-    if not found:
-        raise DataError(
-            "the list on stdin is empty; it takes one path a line: ls *.mp4 | lrcn predict MODEL -"
-        )
-    return found
-
-
-def _copies(annotate: Path | None, paths: Sequence[str], *, overwrite: bool) -> dict[str, Path]:
-    """Path of a video → where its annotated copy goes.
-
-    Raises:
-        OutputError: a copy exists and may not be replaced.
-        UsageError: one file is named for several videos.
-    """
-    if annotate is None:
-        return {}
-    if len(paths) == 1 and not annotate.is_dir():
-        copies = {paths[0]: annotate}
-    elif annotate.suffix and not annotate.is_dir():
-        raise UsageError(
-            f"--annotate {annotate} names one file for {len(paths)} videos; name a folder"
-        )
-    else:
-        copies = {path: annotate / f"{Path(path).stem}.mp4" for path in paths}
-        if len(set(copies.values())) < len(copies):
-            copies = {p: annotate / f"{i:04}-{Path(p).stem}.mp4" for i, p in enumerate(paths)}
-    for copy in copies.values():
-        refuse_existing_file(copy, overwrite=overwrite)
-    return copies
+    for one in given_videos(paths, features=features, command="predict"):
+        if isinstance(one, str):
+            yield one
+        else:
+            yield Prediction(path=one.path, video_id=one.path, error=one.reason)
 
 
 def _answers(

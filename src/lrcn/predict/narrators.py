@@ -11,18 +11,18 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from lrcn.checkpoint import CAPTION_TASK, SavedCaptioner, SavedModel, load_captioner, task_of
-from lrcn.decoding.interface import SpecialIds
+from lrcn.decoding.describe import CaptionModel, describe
 from lrcn.decoding.options import DecodingOptions
-from lrcn.decoding.search import decode
 from lrcn.engine import FastBackbone, Precision, choose_precision, fast_backbone
 from lrcn.errors import ConfigError, ModelError
 from lrcn.fusion_folder import SavedFusion, load_any
+from lrcn.models.fast_captioner import fast_captioner
 from lrcn.models.segment_config import SegmentConfig
 from lrcn.models.views import clip_probs, video_probs
 from lrcn.models.visual import VisualModel
@@ -120,7 +120,7 @@ class _Prepared:
         return self._backbone(frames_NCHW)
 
 
-class Recogniser(_Prepared):
+class LabelNarrator(_Prepared):
     """Says the label of an interval: what `lrcn predict` would say of a file with only that."""
 
     def __init__(
@@ -203,7 +203,7 @@ class Recogniser(_Prepared):
             )
 
 
-class Describer(_Prepared):
+class CaptionNarrator(_Prepared):
     """Describes an interval in a sentence: a captioner of images or of videos."""
 
     def __init__(
@@ -221,21 +221,22 @@ class Describer(_Prepared):
             saved: From `lrcn.checkpoint.load_captioner`.
             device: Where to compute; the processor when None.
             precision: As of `Predictor`.
-            decoding: How the sentence is searched for.
+            decoding: How the sentence is searched for; as the model was saved with when None.
             seed: Where words are drawn.
+
+        Raises:
+            ModelError: the model is a language model, which sees nothing.
         """
+        if saved.model.config.visual == "none":
+            raise ModelError(
+                f"{saved.source or 'this model'} is a language model, which sees no picture; what"
+                " describes pictures is needed here. Train from it: `lrcn train --init` it"
+            )
         super().__init__(saved.model, device or torch.device("cpu"), precision)
         self._saved = saved
-        self._decoding = decoding or DecodingOptions()
+        self._decoding = decoding or saved.decoding
         self._seed = seed
-        words = saved.model.vocabulary
-        self._ids = SpecialIds(
-            pad_id=words.pad_id,
-            bos_id=words.bos_id,
-            eos_id=words.eos_id,
-            unk_id=words.unk_id,
-            vocab_size=len(words),
-        )
+        self._words: CaptionModel[Any] = fast_captioner(self._saved.model, precision=precision)
 
     @property
     def sampling(self) -> SamplingConfig | None:
@@ -244,23 +245,14 @@ class Describer(_Prepared):
 
     def describe(self, features_TD: Tensor) -> Said | None:
         """See `Narrator.describe`."""
-        model = self._saved.model
         if self._saved.media == "image":
             middle = len(features_TD) // 2
             features_TD = features_TD[middle : middle + 1]
-        with torch.no_grad():
-            state = model.start(features_TD[None].to(self._device))
-            found = decode(
-                model,
-                state,
-                1,
-                self._decoding,
-                self._ids,
-                seed=self._seed,
-                device=self._device,
-            )[0]
-        text = model.vocabulary.decode(found[0].token_ids) if found else ""
-        return Said(text=text, log_prob=found[0].log_prob) if text else None
+        features_BTD = features_TD[None].to(self._device)
+        found = describe(self._words, features_BTD, options=self._decoding, seed=self._seed)[0]
+        if not found or not found[0].text:
+            return None
+        return Said(text=found[0].text, log_prob=found[0].log_prob)
 
 
 def load_narrator(
@@ -292,7 +284,7 @@ def load_narrator(
                 f"threshold is {threshold}, and {path} describes in sentences; a threshold goes"
                 " with a model that recognises classes. Leave it out"
             )
-        return Describer(
+        return CaptionNarrator(
             load_captioner(path), device=device, precision=precision, decoding=decoding, seed=seed
         )
     saved = load_any(path)
@@ -301,7 +293,7 @@ def load_narrator(
             f"{saved.source} holds several fused models, and a narration takes one, whose state it"
             f" carries. Name one of its members, for example {saved.source}/member_1"
         )
-    return Recogniser(saved, device=device, precision=precision, threshold=threshold)
+    return LabelNarrator(saved, device=device, precision=precision, threshold=threshold)
 
 
 def _log(probs: Iterable[float]) -> float:

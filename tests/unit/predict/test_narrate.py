@@ -21,7 +21,7 @@ from lrcn.errors import ConfigError, ModelError
 from lrcn.models.segment_config import SegmentConfig
 from lrcn.predict.narrate import Narration, Watching, narrate
 from lrcn.predict.narration_config import NarrationConfig
-from lrcn.predict.narrators import Narrator, Recogniser
+from lrcn.predict.narrators import LabelNarrator, Narrator
 from lrcn.predict.subtitles import Sentence
 from lrcn.structures import Prediction
 from lrcn.video.sampling import SamplingConfig
@@ -170,7 +170,7 @@ def test_an_interval_of_any_length_keeps_few_frames(tmp_path: Path) -> None:
 # A recogniser ------------------------------------------------------------------------------
 
 
-def follow(path: Path, recogniser: Recogniser, **options: object) -> Narration:
+def follow(path: Path, recogniser: LabelNarrator, **options: object) -> Narration:
     config = NarrationConfig(cut="state", **options)
     return narrate(recogniser, path, config=config, segments=EVENTS)
 
