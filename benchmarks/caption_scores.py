@@ -121,10 +121,18 @@ def _ours(references: Captions, hypotheses: dict[str, str]) -> tuple[dict, dict]
                 TokenizedCaptions(captions.ids, captions.references, captions.hypotheses)
             )
         )
+    seconds["both"], _ = _timed(lambda: _bleu_and_cider_d(captions))
     seconds["all"], scores["all"] = _timed(
         lambda: score_captions(references, hypotheses, metrics=["bleu", "rouge_l", "cider_d"])
     )
     return seconds, scores
+
+
+def _bleu_and_cider_d(captions: TokenizedCaptions) -> None:
+    """As `lrcn score` does it: n-grams are counted once for both."""
+    fresh = TokenizedCaptions(captions.ids, captions.references, captions.hypotheses)
+    score_bleu(fresh)
+    score_cider_d(fresh)
 
 
 def _compare(name: str, references: Captions, hypotheses: dict[str, str]) -> None:
@@ -142,16 +150,14 @@ def _compare(name: str, references: Captions, hypotheses: dict[str, str]) -> Non
     print(f"\n{name}: {len(hypotheses)} pairs, {sum(map(len, references.values()))} references")
     print(f"captions with other tokens: {unlike}")
     print("         official s   lrcn s  ratio  corpus diff  item diff")
-    both = 0.0, 0.0
     for key in ("tokens", "bleu", "rouge_l", "cider_d"):
         line = f"{key:8} {their_seconds[key]:11.2f} {mine_seconds[key]:8.3f}"
         line += f" {their_seconds[key] / mine_seconds[key]:6.1f}"
         if key != "tokens":
             line += "  {:11.1e} {:10.1e}".format(*_differences(mine[key], theirs[key]))
         print(line)
-        if key in ("bleu", "cider_d"):
-            both = both[0] + their_seconds[key], both[1] + mine_seconds[key]
-    print(f"BLEU and CIDEr-D together: {both[0] / both[1]:.1f} times as fast")
+    both = (their_seconds["bleu"] + their_seconds["cider_d"]) / mine_seconds["both"]
+    print(f"BLEU and CIDEr-D in one go: {mine_seconds['both']:.3f} s, {both:.1f} times as fast")
     total = sum(their_seconds.values())
     print(f"everything, tokens included: {total:.2f} s and {mine_seconds['all']:.2f} s")
 
