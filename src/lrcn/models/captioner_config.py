@@ -12,9 +12,10 @@ from lrcn.errors import ConfigError
 class CaptionerConfig:
     """What the network consists of: LRCN-1u, 2u, 2f, 4f and everything between (paper 3.1)."""
 
-    visual: Literal["static", "none"] = "static"
-    """static: the mean of the frames' features at every word (a photo is one frame); none: a
-    language model, which sees nothing."""
+    visual: Literal["static", "encoder", "shared", "none"] = "static"
+    """static: the mean of the frames' features at every word (a photo is one frame); encoder: a
+    stack of its own reads the frames in order and starts the one that speaks; shared: one stack
+    reads, then speaks (S2VT); none: a language model, which sees nothing."""
     backbone: str = "efficientnet_lite0"
     """A name of the table, timm/<model>, torchvision/<model>, or none for precomputed features."""
     weights: str = "auto"
@@ -80,6 +81,13 @@ class CaptionerConfig:
 
     def _contradictions(self) -> list[str]:
         """What is wrong about where the picture enters."""
+        if self.reads_frames and (self.factored or self.image_layer is not None):
+            return [
+                "factored and image_layer say where a picture enters, but with visual"
+                f" {self.visual} frames are read before the first word: leave both out"
+            ]
+        if self.visual == "shared" and self.num_layers < 2:
+            return ["visual shared needs a layer for frames and one for words: set num_layers 2"]
         if self.image_layer is not None and not 1 <= self.image_layer <= self.num_layers:
             return [
                 f"image_layer must be 1 to num_layers {self.num_layers}, not {self.image_layer}"
@@ -94,6 +102,11 @@ class CaptionerConfig:
                 " contradict each other: leave one of them out"
             ]
         return []
+
+    @property
+    def reads_frames(self) -> bool:
+        """Whether frames are read one after the other, so that their order can matter."""
+        return self.visual in ("encoder", "shared")
 
     @property
     def static_layer(self) -> int:
@@ -112,4 +125,7 @@ class CaptionerConfig:
         """
         if self.visual == "none":
             return "language model"
+        if self.reads_frames:
+            stacks = "one stack" if self.visual == "shared" else "two stacks"
+            return f"LRCN encoder-decoder, {stacks} of {self.num_layers}"
         return f"LRCN-{self.num_layers}{'u' if self.static_layer == 0 else 'f'}"

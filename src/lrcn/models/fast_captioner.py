@@ -22,6 +22,7 @@ from lrcn.engine.largest import largest
 from lrcn.engine.linear import Arithmetic, PackedLinear, choose_arithmetic
 from lrcn.engine.processor import Precision
 from lrcn.models.image_captioner import Captioner, CaptionState
+from lrcn.nn.recurrent import Recurrent
 from lrcn.nn.units import LSTMUnit
 
 _WORDS_AT_ONCE = 32
@@ -68,13 +69,19 @@ class FastCaptioner:
             RuntimeError: this processor, or this build of torch, cannot compute so.
             ValueError: the layers are not LSTMs, or the model is not on the processor.
         """
-        layers = [unit for unit in captioner.recurrent.layers if isinstance(unit, LSTMUnit)]
-        if not layers or captioner.embedding.weight.device.type != "cpu":
+        recurrent = captioner.recurrent
+        stack = recurrent.layers if isinstance(recurrent, Recurrent) else ()
+        layers = [unit for unit in stack if isinstance(unit, LSTMUnit)]
+        if (
+            not isinstance(recurrent, Recurrent)
+            or not layers
+            or captioner.embedding.weight.device.type != "cpu"
+        ):
             raise ValueError("only LSTM layers on the processor are packed")
         self._captioner, self._first = captioner, layers[0]
         self.vocabulary = captioner.vocabulary
         self.arithmetic: Arithmetic = arithmetic
-        self._static_layer = captioner.recurrent.static_layer
+        self._static_layer = recurrent.static_layer if recurrent.static_size else None
         self._layers: list[PackedLinear] = []
         for k, unit in enumerate(layers):
             weight: Tensor = unit.weight_hh
@@ -159,7 +166,7 @@ class FastCaptioner:
         return logits_NV
 
     def _sees_picture(self, layer: int) -> bool:
-        return self._captioner.recurrent.static_size > 0 and layer == self._static_layer
+        return layer == self._static_layer
 
     def _words_share(self, token_ids_N: Tensor) -> Tensor:
         """What the words add to the first layer's gates, bias included."""

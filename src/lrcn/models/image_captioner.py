@@ -6,13 +6,14 @@
     previous word ─ embedding ─► layer 1 ─► layer 2 (factored: here) ◄──────────┘ ─► logits_NV
 
 An image is a video of one frame. The static input's share of the gates is computed once
-(`start`); equal to concatenating it to every word (paper 1.4).
+(`start`); equal to concatenating it to every word (paper 1.4). Where the order of frames counts
+`start` reads them one after the other (`models.video_captioner`); all else stays the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -20,11 +21,13 @@ from torch import Tensor, nn
 
 from lrcn.errors import ConfigError
 from lrcn.models.captioner_config import CaptionerConfig
+from lrcn.models.video_captioner import FrameEncoder, SharedStack
 from lrcn.models.visual import NO_BACKBONE, VisualModel, make_backbone, with_parameters
 from lrcn.nn.backbone import Backbone
 from lrcn.nn.heads import WordPredictor
-from lrcn.nn.recurrent import Recurrent, State, state_select
+from lrcn.nn.recurrent import Recurrent, State, Unit, state_select
 from lrcn.nn.seeding import seeded
+from lrcn.nn.units import Init
 from lrcn.structures import Preprocessing
 from lrcn.text.embeddings import read_embeddings
 from lrcn.text.vocabulary import Vocabulary
@@ -50,6 +53,8 @@ class Captioner(VisualModel):
         config: As given.
         vocabulary: The words, by id.
         embedding: V x E.
+        encoder: Reads the frames where they have layers of their own; else None.
+        recurrent: The layers that speak (and, where shared, read).
     """
 
     def __init__(
@@ -66,16 +71,19 @@ class Captioner(VisualModel):
         self.config = config
         self.vocabulary = vocabulary
         self.embedding = nn.Embedding(len(vocabulary), config.embedding_size)
-        self.recurrent = Recurrent(
-            config.embedding_size,
-            config.hidden_size,
-            config.num_layers,
-            unit=config.unit,
-            dropout=config.output_dropout,
-            static_size=feature_dim,
-            static_layer=config.static_layer if feature_dim else 0,
-            init=config.init,
-        )
+        self.encoder: FrameEncoder | None = None
+        self.recurrent: Recurrent | SharedStack
+        if config.visual == "encoder":
+            self.encoder = FrameEncoder(feature_dim, *_sizes(config), **_unit(config))
+        if config.visual == "shared":
+            self.recurrent = SharedStack(feature_dim, *_sizes(config), **_unit(config))
+        else:
+            self.recurrent = Recurrent(
+                *_sizes(config),
+                static_size=0 if config.reads_frames else feature_dim,
+                static_layer=0 if config.reads_frames or not feature_dim else config.static_layer,
+                **_unit(config),
+            )
         self.predictor = WordPredictor(
             config.hidden_size, len(vocabulary), dropout=config.output_dropout, tied=config.tied
         )
@@ -87,8 +95,8 @@ class Captioner(VisualModel):
             if self.config.init == "modern":
                 self.embedding.weight.normal_(std=self.config.embedding_size**-0.5)
                 return
-            for part in (self.embedding, self.recurrent, self.predictor):
-                for parameter in part.parameters():
+            for part in (self.embedding, self.encoder, self.recurrent, self.predictor):
+                for parameter in () if part is None else part.parameters():
                     if parameter.ndim > 1:
                         parameter.uniform_(-_PAPER_RANGE, _PAPER_RANGE)
                     else:
@@ -107,23 +115,37 @@ class Captioner(VisualModel):
         """
         if features_BTD.ndim != 3:
             raise ValueError(f"features must be B x T x D, not {tuple(features_BTD.shape)}")
-        recurrent = self.recurrent.initial_state(len(features_BTD))
         if self.config.visual == "none":
-            return CaptionState(recurrent, None)
+            return CaptionState(self._silence(len(features_BTD)), None)
         if features_BTD.shape[2] != self.feature_dim:
             raise ValueError(
                 f"features are {features_BTD.shape[2]} wide, the model takes {self.feature_dim};"
                 " features of one backbone do not fit a model made for another"
             )
-        static_BD = _mean_of_frames(features_BTD, valid_mask_BT).to(self.embedding.weight.dtype)
-        static_BD = F.dropout(static_BD, self.config.feature_dropout, self.training)
-        return CaptionState(recurrent, self.recurrent.static_gates(static_BD))
+        dtype, share = self.embedding.weight.dtype, self.config.feature_dropout
+        reader = self.recurrent if isinstance(self.recurrent, SharedStack) else self.encoder
+        if reader is not None:
+            features_BTD = F.dropout(features_BTD.to(dtype), share, self.training)
+            return CaptionState(reader.read(features_BTD, valid_mask_BT), None)
+        assert isinstance(self.recurrent, Recurrent)
+        static_BD = _mean_of_frames(features_BTD, valid_mask_BT).to(dtype)
+        static_BD = F.dropout(static_BD, share, self.training)
+        gates_BG = self.recurrent.static_gates(static_BD)
+        return CaptionState(self._silence(len(features_BTD)), gates_BG)
+
+    def _silence(self, num_rows: int) -> State:
+        assert isinstance(self.recurrent, Recurrent)
+        return self.recurrent.initial_state(num_rows)
 
     def step(self, token_ids_N: Tensor, state: CaptionState) -> tuple[Tensor, CaptionState]:
         """The next word's logits_NV after one more word per row, and the state after it."""
-        outputs_NR, recurrent = self.recurrent.step(
-            self._embed(token_ids_N), state.recurrent, static_gates_NG=state.static_gates_NG
-        )
+        embedded_NE, recurrent = self._embed(token_ids_N), state.recurrent
+        if isinstance(self.recurrent, SharedStack):
+            outputs_NR, recurrent = self.recurrent.step(embedded_NE, recurrent)
+        else:
+            outputs_NR, recurrent = self.recurrent.step(
+                embedded_NE, recurrent, static_gates_NG=state.static_gates_NG
+            )
         return self.words(outputs_NR), CaptionState(recurrent, state.static_gates_NG)
 
     def reorder(self, state: CaptionState, source_rows_N: Tensor) -> CaptionState:
@@ -145,6 +167,8 @@ class Captioner(VisualModel):
             state: From `start`.
         """
         embedded_BLE = self._embed(inputs_BL)
+        if isinstance(self.recurrent, SharedStack):
+            return self.recurrent.unroll(embedded_BLE, state.recurrent)
         outputs_BLR, _ = self.recurrent.unroll(
             embedded_BLE, state.recurrent, static_gates_BG=state.static_gates_NG
         )
@@ -165,6 +189,7 @@ class Captioner(VisualModel):
             {
                 "backbone": self.backbone,
                 "embedding": self.embedding,
+                "encoder": self.encoder,
                 "recurrent": self.recurrent,
                 "head": self.predictor,
             }
@@ -228,6 +253,21 @@ def _backbone(config: CaptionerConfig, seed: int, preprocessing: Preprocessing |
         side = max(_PAPER_RESIZE_PX, own.input_px)
         backbone.preprocessing = replace(own, resize_height=side, resize_width=side)
     return backbone
+
+
+class _Unit(TypedDict):
+    unit: Unit
+    dropout: float
+    init: Init
+
+
+def _unit(config: CaptionerConfig) -> _Unit:
+    """What all recurrent layers of a model have in common."""
+    return {"unit": config.unit, "dropout": config.output_dropout, "init": config.init}
+
+
+def _sizes(config: CaptionerConfig) -> tuple[int, int, int]:
+    return config.embedding_size, config.hidden_size, config.num_layers
 
 
 def _take_embeddings(model: Captioner, path: str) -> None:
