@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -257,6 +261,44 @@ def test_sentences_that_score_well_become_likelier(tmp_path: Path) -> None:
     assert words.val_cider_d is not None
     assert scored.val_cider_d is not None
     assert scored.val_cider_d > words.val_cider_d + 0.5
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_result_of_one(tmp_path: Path) -> None:
+    data = write_caption_features(tmp_path / "data", copies=2)
+    command = [
+        *(sys.executable, "-m", "lrcn", "train", "--data", str(data), "--quiet", "--epochs=2"),
+        *("--model.hidden-size=8", "--model.embedding-size=8", "--batch-size=5", "--threads=1"),
+        *("--model.feature-dropout=0", "--model.embedding-dropout=0", "--model.output-dropout=0"),
+        *("--precision=float32", "--dataset.min-count=1", "--dataset.val-fraction=0.25"),
+    ]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for size in (1, 2):
+        own = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+        several = {"WORLD_SIZE": str(size), "MASTER_PORT": str(port)} if size > 1 else {}
+        workers = [
+            subprocess.Popen(
+                [*command, "--out", str(tmp_path / str(size))],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**own, **several, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            )
+            for rank in range(size)
+        ]
+        for worker in workers:
+            _, err = worker.communicate(timeout=280)
+            assert worker.returncode == 0, err
+
+    a, b = (load_file(tmp_path / x / "last" / "model.safetensors") for x in "12")
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=1e-4, atol=1e-5)
+    one, two = (_epochs(tmp_path / x) for x in "12")
+    assert [e["val"]["loss"] for e in one] == pytest.approx(
+        [e["val"]["loss"] for e in two], rel=1e-4
+    )
 
 
 @pytest.mark.slow

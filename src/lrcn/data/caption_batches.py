@@ -17,7 +17,7 @@ from lrcn.errors import ConfigError
 from lrcn.structures import IGNORE_INDEX, CaptionList
 from lrcn.text.vocabulary import Vocabulary
 
-CaptionMode = Literal["each", "one"]
+CaptionMode = Literal["each", "all", "one"]
 _POOL_BATCHES = 50
 """Batches among which sentences are sorted by length."""
 
@@ -80,10 +80,11 @@ class CaptionSampler:
 
     Args:
         captions: The sentences.
-        mode: "each": every caption once an epoch; "one": a random one of every item.
+        mode: "each": every caption once an epoch; "all": likewise, those of an item together;
+            "one": a random one of every item.
         batch_size: Captions per batch over all processes.
         seed: The run's.
-        bucket: Whether sentences of like length come together.
+        bucket: Whether sentences of like length come together; not in mode "all".
         rank: This process, from 0.
         world_size: How many processes share every batch.
 
@@ -102,7 +103,7 @@ class CaptionSampler:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        number = captions.num_captions if mode == "each" else len(captions)
+        number = len(captions) if mode == "one" else captions.num_captions
         if number < 1 or batch_size < 1:
             raise ConfigError(
                 f"{number} captions in batches of {batch_size} give no batch; both must be at"
@@ -112,7 +113,7 @@ class CaptionSampler:
         self.mode = mode
         self.batch_size = batch_size
         self.seed = seed
-        self.bucket = bucket
+        self.bucket = bucket and mode != "all"
         self.rank = rank
         self.world_size = world_size
         self.num_batches = -(-number // batch_size)
@@ -143,6 +144,13 @@ class CaptionSampler:
 
     def _keys(self, epoch: int, generator: torch.Generator) -> list[CaptionKey]:
         """Every example of the epoch, in random order."""
+        if self.mode == "all":
+            order = torch.randperm(len(self.captions), generator=generator).tolist()
+            return [
+                CaptionKey(epoch, item, caption)
+                for item in order
+                for caption in range(len(self.captions.ids[item]))
+            ]
         if self.mode == "each":
             keys = [
                 CaptionKey(epoch, item, caption)

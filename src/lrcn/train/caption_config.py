@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lrcn.data.caption_batches import CaptionMode
 from lrcn.data.transform_config import TransformConfig
 from lrcn.decoding.options import DecodingOptions
 from lrcn.errors import ConfigError
@@ -44,8 +45,9 @@ class CaptionDataConfig:
     """Words that occur less often in the training captions become <unk> (paper: 5)."""
     max_size: int | None = None
     """Most words of the vocabulary, special ones included; none = no limit."""
-    captions: Literal["each", "one"] = "each"
-    """each = every caption of a photo once an epoch; one = a random one of them."""
+    captions: CaptionMode = "each"
+    """each = every caption of a photo once an epoch; all = likewise, those of a photo together in
+    one batch, so that it is read once; one = a random one of them."""
     max_tokens: int = 20
     """Longest sentence learnt from, its end counted; longer ones lose their tail (paper: 20)."""
     bucket: bool = True

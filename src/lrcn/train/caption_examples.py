@@ -185,10 +185,12 @@ class CaptionExamples:
         assert self._transform is not None
         needed_px = max(resized_size(1, 1, self._transform.preprocessing))
         frames: list[Tensor] = []
+        read: dict[int, Tensor] = {}
         for key in keys:
-            path = self._train.captions.items[key.item].path
-            pixels_CHW = read_image(path, for_px=needed_px)
-            frames.append(self._transform(pixels_CHW[None], self._generator(key)))
+            if key.item not in read:
+                path = self._train.captions.items[key.item].path
+                read[key.item] = read_image(path, for_px=needed_px)
+            frames.append(self._transform(read[key.item][None], self._generator(key)))
         inputs_BL, targets_BL = self._train.encoded.tensors(keys)
         yield CaptionBatch(
             frames_BTCHW=torch.stack(frames),

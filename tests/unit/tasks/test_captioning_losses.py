@@ -139,13 +139,13 @@ def _many() -> EncodedCaptions:
     return EncodedCaptions(listed, WORDS, max_tokens=20)
 
 
-@pytest.mark.parametrize("bucket", [True, False])
-def test_every_caption_comes_once_an_epoch_whatever_the_processes(bucket: bool) -> None:
+@pytest.mark.parametrize(("bucket", "mode"), [(True, "each"), (False, "each"), (True, "all")])
+def test_every_caption_comes_once_an_epoch_whatever_the_processes(bucket: bool, mode: str) -> None:
     encoded = _many()
 
     def epoch(number: int, rank: int = 0, size: int = 1, start: int = 0) -> list[list[CaptionKey]]:
         sampler = CaptionSampler(
-            encoded, batch_size=6, seed=3, bucket=bucket, rank=rank, world_size=size
+            encoded, mode=mode, batch_size=6, seed=3, bucket=bucket, rank=rank, world_size=size
         )
         return list(sampler.batches(number, start))
 
@@ -175,4 +175,6 @@ def test_buckets_save_padding_and_one_takes_a_random_caption() -> None:
     drawn = [[k for b in one.batches(e) for k in b] for e in range(2)]
     assert [sorted(k.item for k in keys) for keys in drawn] == [list(range(40))] * 2
     assert {k.caption for k in drawn[0]} == {0, 1}
+    together = CaptionSampler(encoded, mode="all", batch_size=6, seed=3).batches(0)
+    assert all(len({k.item for k in keys}) <= 3 for keys in together)
     assert {(k.item, k.caption) for k in drawn[0]} != {(k.item, k.caption) for k in drawn[1]}
