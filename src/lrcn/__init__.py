@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from lrcn.version import __version__
 
 if TYPE_CHECKING:
+    from lrcn.predict.describe import Describer
     from lrcn.predict.predictor import Predictor, load
 
 _WHERE = {
+    "Describer": "lrcn.predict.describe",
     "Predictor": "lrcn.predict.predictor",
     "load": "lrcn.predict.predictor",
 }
 
-__all__ = ["Predictor", "__version__", "load"]
+__all__ = ["Describer", "Predictor", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,7 @@ def _all_commands() -> list[tuple[str, ...]]:
     return found
 
 
-NESTED = {"segment_options", "flow_options", "narration_options"}
+NESTED = {"segment_options", "flow_options", "narration_options", "decoding"}
 """Parameters whose fields are the options."""
 
 ALL = _all_commands()
@@ -41,7 +41,7 @@ def test_the_table_is_the_one_that_users_were_promised() -> None:
     promised |= {"import-caffe", "flow", "fuse", "narrate"}
     promised |= {"demo", "doctor", "data make", "data check", "data split"}
 
-    promised |= {"score"}
+    promised |= {"score", "caption"}
 
     assert promised == {" ".join(command) for command in ALL}
 
@@ -124,6 +124,7 @@ def test_absent_input_is_exit_code_2_and_one_line_that_names_it(
         ("train",): ["--data", absent, "--out", str(tmp_path / "run")],
         ("evaluate",): [absent, "--data", absent],
         ("predict",): [absent, "video.mp4"],
+        ("caption",): [absent, "photo.jpg"],
         ("narrate",): [absent, "video.mp4"],
         ("report",): [absent],
         ("compare",): [absent, absent],

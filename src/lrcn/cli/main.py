@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from lrcn.cli.benchmark import benchmark
+from lrcn.cli.caption import caption
 from lrcn.cli.compare import compare
 from lrcn.cli.data import data_check, data_make, data_split
 from lrcn.cli.demo import demo
@@ -44,6 +45,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "caption": caption,
     "narrate": narrate,
     "report": report,
     "compare": compare,

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -91,14 +92,19 @@ def visual_features(
     yield from _finished(batch, backbone, cache)
 
 
-def photo_frames(path: str, preprocessing: Preprocessing, *, mirrored: bool = False) -> Tensor:
+def photo_frames(source: Any, preprocessing: Preprocessing, *, mirrored: bool = False) -> Tensor:
     """A photo as the backbone sees it: frames_VCHW uint8, V = 2 with its mirror image.
+
+    Args:
+        source: Anything that `read_image` takes.
+        preprocessing: The model's.
+        mirrored: Also give the mirror image.
 
     Raises:
         MediaError: it is absent, broken or too large.
     """
     needed_px = max(resized_size(1, 1, preprocessing))
-    pixels_CHW = read_image(path, for_px=needed_px)
+    pixels_CHW = read_image(source, for_px=needed_px)
     frames_CHW = EvalTransform(preprocessing)(pixels_CHW[None])[0, 0]
     if not mirrored:
         return frames_CHW[None]

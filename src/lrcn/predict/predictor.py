@@ -2,7 +2,7 @@
 
 ::
 
-    predictor = lrcn.load("runs/mine")
+    predictor = lrcn.load("runs/mine")  # of a captioner: a `Describer`
     predictor("clip.mp4").class_name
     for prediction in predictor.predict_many(paths):
         ...
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lrcn.checkpoint import SavedModel
+from lrcn.checkpoint import CAPTION_TASK, SavedModel, load_captioner, task_of
 from lrcn.data.datasets.walk import strip_media_extension
 from lrcn.data.extract import extract_features
 from lrcn.data.modality import FlowSource, holds_flow
@@ -42,6 +42,7 @@ from lrcn.predict.stream import Stream
 from lrcn.structures import Prediction, Segment, SkippedFile, VideoFeatures, VideoItem
 
 if TYPE_CHECKING:
+    from lrcn.predict.describe import Describer
     from lrcn.predict.fused import FusedPredictor
 
 DEFAULT_LABEL_THRESHOLD = 0.5
@@ -54,15 +55,18 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     precision: Precision = "auto",
-) -> Predictor | FusedPredictor:
-    """Make a predictor of a saved model.
+) -> Predictor | FusedPredictor | Describer:
+    """Make what answers of a saved model: called with a video or photo, it gives the answer.
+
+    A recogniser or several fused ones become a predictor, which gives a `Prediction`; a captioner
+    becomes a `Describer`, which gives a `Description`.
 
     Args:
         model: A run folder of `lrcn train`, or a model folder; of `lrcn fuse` too.
         device: "auto", "cpu", "cuda", ...
         threads: Of the processor, for the whole process; None leaves them as they are.
         precision: Of the backbone; "auto" takes bfloat16 where the processor is fast in it and
-            the probabilities stay within 0.01 or so.
+            the probabilities stay within 0.01 or so. Of a captioner's words too.
 
     Raises:
         ModelError: there is no model, or it is damaged.
@@ -71,6 +75,10 @@ def load(
     chosen = choose_device(device)
     if threads is not None:
         set_threads(threads)
+    if task_of(model) == CAPTION_TASK:
+        from lrcn.predict.describe import Describer
+
+        return Describer(load_captioner(model), device=chosen, precision=precision)
     return predictor_of(load_any(model), device=chosen, precision=precision)
 
 

@@ -27,7 +27,7 @@ from lrcn.evaluate.protocol import DataChoice, ProtocolConfig
 from lrcn.evaluate.results import Results
 from lrcn.models.segment_config import SegmentConfig
 from lrcn.models.segments import find_segments
-from lrcn.predict.predictor import load
+from lrcn.predict.predictor import Predictor
 from lrcn.recipes.motion import lrcn, single_frame
 from lrcn.report.build import build_report
 from lrcn.report.run import load_run
@@ -205,7 +205,8 @@ def _measure(run: Path, videos: VideoList, split: str, place: _Place) -> Results
 
 def _play(run: Path, path: Path, truth: Sequence[Segment], place: _Place) -> _Played:
     """Push a video through the stream frame by frame; score every frame as it comes."""
-    predictor = load(run, device=place.device, threads=place.threads, precision=place.precision)
+    device = choose_device(place.device)
+    predictor = Predictor(load_model(run), device=device, precision=place.precision)
     names = predictor.class_names
     stream = predictor.stream()
     probs, times = [], []
