@@ -12,11 +12,13 @@ import difflib
 import functools
 import inspect
 import itertools
+import os
 import textwrap
 import types
 import typing
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from lrcn.errors import ConfigError
@@ -323,3 +325,11 @@ def _coerce_sequence(kind: Any, value: Any) -> Any:
     if any(item is _BAD for item in items):
         return _BAD
     return tuple(items) if get_origin(kind) is tuple else items
+
+
+def cache_folder() -> Path:
+    """Where caches live: `$LRCN_CACHE`, else the user's cache folder of the platform."""
+    if own := os.environ.get("LRCN_CACHE"):
+        return Path(own).expanduser()
+    xdg = os.environ.get("XDG_CACHE_HOME")
+    return (Path(xdg) if xdg else Path.home() / ".cache") / "lrcn"

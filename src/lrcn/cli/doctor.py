@@ -106,7 +106,8 @@ def _is_installed(module: str) -> bool:
 
 
 def _cache() -> dict[str, Any]:
-    from lrcn.data.cache import FeatureCache, FrameCache, cache_folder
+    from lrcn.data.cache import FeatureCache, FrameCache
+    from lrcn.settings import cache_folder
 
     return {
         "folder": str(cache_folder()),

@@ -16,7 +16,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -26,6 +25,7 @@ from torch import Tensor
 
 from lrcn.data.store import TensorStore
 from lrcn.errors import DataError
+from lrcn.settings import cache_folder
 from lrcn.structures import Clip, Preprocessing, VideoFeatures, VideoInfo
 from lrcn.video.flow import FLOW_VERSION
 
@@ -33,14 +33,6 @@ _FORMAT = 1
 """Part of every name; raised when the meaning of a file changes."""
 
 _LARGEST_FLOAT16 = torch.finfo(torch.float16).max
-
-
-def cache_folder() -> Path:
-    """Where caches live: `$LRCN_CACHE`, else the user's cache folder of the platform."""
-    if own := os.environ.get("LRCN_CACHE"):
-        return Path(own).expanduser()
-    xdg = os.environ.get("XDG_CACHE_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".cache") / "lrcn"
 
 
 class _Cache:
