@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from lrcn.cli.decoding import NO_DECODING, DecodingFlags
 from lrcn.cli.inputs import given_videos, output_places
 from lrcn.cli.options import DEFAULTS, ComputeOptions, SegmentOptions
 from lrcn.cli.output import print_json, print_line, print_table, say, watcher, with_path
@@ -42,6 +43,7 @@ def narrate(
     as_json: Annotated[bool, option("--json")] = False,
     narration_options: NarrationOptions = DEFAULT_NARRATION,
     segment_options: SegmentOptions = DEFAULT_SEGMENTS,
+    decoding: DecodingFlags = NO_DECODING,
     compute: ComputeOptions = DEFAULTS,
 ) -> int:
     """Say in sentences what happens in videos, and when.
@@ -62,6 +64,7 @@ def narrate(
         as_json: Print one JSON document: a list with an entry per video.
         narration_options: Where sentences begin and end.
         segment_options: With --cut state, how a change is found; the shortest of every kind.
+        decoding: Of a captioner: how to search for sentences.
         compute: Options of every command that computes.
     """
     device = compute.start()
@@ -77,6 +80,7 @@ def narrate(
         device=device,
         precision=compute.precision,
         threshold=threshold,
+        decoding=None if decoding == NO_DECODING else decoding.options,
         seed=compute.seed_or_zero,
     )
     no_frames = narrator.preprocessing is None

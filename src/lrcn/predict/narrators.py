@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -261,7 +261,7 @@ def load_narrator(
     device: torch.device | None = None,
     precision: Precision = "auto",
     threshold: float | None = None,
-    decoding: DecodingOptions | None = None,
+    decoding: Callable[[DecodingOptions], DecodingOptions] | None = None,
     seed: int = 0,
 ) -> Narrator:
     """The narrator of a model folder, or of the best model of a run folder.
@@ -271,11 +271,12 @@ def load_narrator(
         device: Where to compute; the processor when None.
         precision: As of `Predictor`.
         threshold: Of a recogniser: below this probability nothing is said.
-        decoding: Of a captioner: how the sentence is searched for.
+        decoding: Of a captioner: how the sentence is searched for, from how the model was saved.
         seed: Of a captioner that draws words.
 
     Raises:
-        ConfigError: the threshold is no probability, or was given for a captioner.
+        ConfigError: the threshold is no probability, or what belongs to the other kind of model
+            was given.
         ModelError: there is no model, it is damaged, or it holds several fused ones.
     """
     if task_of(path) == CAPTION_TASK:
@@ -284,8 +285,18 @@ def load_narrator(
                 f"threshold is {threshold}, and {path} describes in sentences; a threshold goes"
                 " with a model that recognises classes. Leave it out"
             )
+        captioner = load_captioner(path)
         return CaptionNarrator(
-            load_captioner(path), device=device, precision=precision, decoding=decoding, seed=seed
+            captioner,
+            device=device,
+            precision=precision,
+            decoding=None if decoding is None else decoding(captioner.decoding),
+            seed=seed,
+        )
+    if decoding is not None:
+        raise ConfigError(
+            f"it was said how to search for sentences, and {path} recognises classes, whose names"
+            " it says. Leave the options of sentences out"
         )
     saved = load_any(path)
     if isinstance(saved, SavedFusion):

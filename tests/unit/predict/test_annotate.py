@@ -9,7 +9,8 @@ import torch
 from tests.fakes.tiny import CLASSES, moving_frames
 
 from lrcn.errors import OutputError
-from lrcn.predict.annotate import annotate_video
+from lrcn.predict.annotate import annotate_video, burn_in
+from lrcn.predict.subtitles import Sentence
 from lrcn.structures import Prediction, Segment
 from lrcn.video.reader import VideoReader
 from lrcn.video.writer import VideoWriter
@@ -101,3 +102,31 @@ def test_the_source_is_never_overwritten(tmp_path: Path) -> None:
         )
     assert (tmp_path / "in.mkv").read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mkv"]
+
+
+def test_sentences_are_burnt_in_while_they_last(tmp_path: Path) -> None:
+    times = [i / 10 for i in range(8)]
+    write(tmp_path / "in.mkv", times, (240, 320))
+    sentences = [
+        Sentence(start_seconds=0.2, end_seconds=0.4, text="a dog", log_prob=-1.0),
+        Sentence(start_seconds=0.4, end_seconds=0.6, text="a dog runs " * 40, log_prob=-1.0),
+    ]
+    burn_in(tmp_path / "in.mkv", sentences, tmp_path / "out.mp4")
+    found, frames = times_and_frames(tmp_path / "out.mp4")
+    source = times_and_frames(tmp_path / "in.mkv")[1].float()
+    changed_TH = (frames.float() - source).abs().amax((1, 3)) > 60
+    assert found == pytest.approx(times, abs=1e-3)
+    assert changed_TH.any(1).tolist() == [0.2 <= t < 0.6 for t in times]
+    heights = changed_TH.sum(1)
+    assert 20 <= int(heights[2]) <= 30
+    assert int(heights[4]) < 140
+    assert not changed_TH[:, :90].any()
+
+
+def test_burning_in_is_stopped_without_a_trace(tmp_path: Path) -> None:
+    write(tmp_path / "in.mkv", [0.0, 0.1], (48, 64))
+    with pytest.raises(KeyboardInterrupt):
+        burn_in(tmp_path / "in.mkv", [], tmp_path / "out.mp4", stop=lambda: True)
+    with pytest.raises(OutputError, match="the video itself"):
+        burn_in(tmp_path / "in.mkv", [], tmp_path / "in.mkv")
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mkv"]
