@@ -98,7 +98,7 @@ def find_layer(backbone: Backbone, name: str) -> nn.Module:
     Raises:
         ConfigError: there is no such layer.
     """
-    known = {path: part for path, part in backbone.named_modules() if path}
+    known: dict[str, nn.Module] = {path: part for path, part in backbone.named_modules() if path}
     if name not in known:
         top = [path for path in known if "." not in path]
         raise ConfigError(
