@@ -1,0 +1,254 @@
+"""Semantic predictions from files: JSONL, CSV, .npz, MSVD's triplets, results of our recognisers.
+
+- JSONL: a line per item, `{"id": "v1", "activity": "cut", "tool": {"knife": 0.7, "fork": 0.3}}`;
+  the nodes may also stand under "nodes".
+- CSV: `id,node,label,prob` with a line per label (prob may be absent: 1), or `id` and one column a
+  node with a label in each cell.
+- .npz: `ids`, and for every node `<node>` (N x K) with its labels `<node>_labels` (K).
+- `GTTriplets_SVO_Freq.txt`: MSVD's counted triplets, as nodes subject, verb, object.
+- A results file of `lrcn evaluate`: node activity with the softmax over its classes.
+
+Several files are joined item by item: `tools.json,objects.json`; `tool=tools.json` names the node
+of a results file. Weights of a node are normalised to 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrcn.data.captions.files import read_json, read_text, shown
+from lrcn.data.datasets.walk import strip_media_extension
+from lrcn.errors import DataError
+
+Beliefs = Mapping[str, Mapping[str, float]]
+"""Of one item: node to label to probability."""
+Semantics = dict[str, Beliefs]
+"""Of many, by id."""
+
+_Weights = dict[str, dict[str, dict[str, float]]]
+_ID_NAMES = ("id", "item_id", "video_id", "image_id")
+_TRIPLET = ("subject", "verb", "object")
+
+
+def read_semantics(files: str) -> Semantics:
+    """The predictions of one file, or of several that say something of the same items.
+
+    Args:
+        files: Paths with commas between; `node=path` names the node of a results file.
+
+    Raises:
+        DataError: a file is absent or not understood, or two say the same node of an item.
+    """
+    joined: dict[str, dict[str, Mapping[str, float]]] = {}
+    for name in files.split(","):
+        node, equals, rest = name.strip().partition("=")
+        path = Path(rest if equals else name.strip())
+        if not path.is_file():
+            raise DataError(
+                f"{path} does not exist. Semantic predictions are a .jsonl, .csv, .npz, triplet or"
+                " results file; check the path"
+            )
+        for item_id, nodes in _read(path, node if equals else "activity").items():
+            own = joined.setdefault(item_id, {})
+            for key, weights in nodes.items():
+                if key in own:
+                    raise DataError(
+                        f"{path} has the node {key!r} of {item_id}, which another file has too;"
+                        " every node comes from one file. Name it otherwise (other=PATH)"
+                    )
+                own[key] = _normalised(weights, f"{path}: {item_id}, {key}")
+    if not joined:
+        raise DataError(f"{files} holds no prediction; at least one item is needed. Check it")
+    return dict(joined)
+
+
+def find_beliefs(semantics: Mapping[str, Beliefs], item_id: str) -> Beliefs | None:
+    """What is believed of an item, by its id, or that without a file's ending or folder."""
+    whole = strip_media_extension(item_id)
+    for name in (item_id, whole, whole.rsplit("/", 1)[-1]):
+        if name in semantics:
+            return semantics[name]
+    return None
+
+
+def _read(path: Path, node: str) -> _Weights:
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return _npz(path)
+    if suffix in (".csv", ".tsv"):
+        return _table(path)
+    if suffix in (".jsonl", ".ndjson"):
+        return _lines(path)
+    if suffix == ".json":
+        return _results(path, node)
+    return _triplets(path)
+
+
+def _normalised(weights: Mapping[str, float], where: str) -> dict[str, float]:
+    for label, weight in weights.items():
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not math.isfinite(weight) or weight < 0:
+            raise DataError(
+                f"{where}: {label!r} has the weight {weight!r}; probabilities or counts of 0 or"
+                " more are allowed. Mend the file"
+            )
+    total = math.fsum(weights.values())
+    if total <= 0:
+        raise DataError(f"{where}: all weights are 0; one must be above. Mend the file")
+    return {label: weight / total for label, weight in weights.items() if weight > 0}
+
+
+def _lines(path: Path) -> _Weights:
+    found: _Weights = {}
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{path.name}, line {number}"
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{where} is not JSON: {error}. Mend the line") from error
+        if not isinstance(entry, dict):
+            raise DataError(f"{where} is {shown(entry)}; an object is needed. Mend the line")
+        item_id = _id_of(entry, where)
+        nodes = entry.get("nodes", {k: v for k, v in entry.items() if k not in _ID_NAMES})
+        if not isinstance(nodes, dict) or not nodes:
+            raise DataError(f"{where} has no node; labels by node are needed. Mend the line")
+        _refuse_double(found, item_id, where)
+        found[item_id] = {k: _weights_of(v, f"{where}, {k}") for k, v in nodes.items() if v}
+    return found
+
+
+def _weights_of(value: Any, where: str) -> dict[str, float]:
+    """A label, or labels with their weights."""
+    if isinstance(value, str):
+        return {value: 1.0}
+    if isinstance(value, dict):
+        return value
+    raise DataError(
+        f"{where} is {shown(value)}; a label or an object of labels and probabilities is needed."
+        " Mend the line"
+    )
+
+
+def _id_of(entry: Mapping[str, Any], where: str) -> str:
+    for name in _ID_NAMES:
+        if name in entry and str(entry[name]).strip():
+            return str(entry[name]).strip()
+    raise DataError(f"{where} has no id; {', '.join(_ID_NAMES)} name one. Add it")
+
+
+def _refuse_double(found: _Weights, item_id: str, where: str) -> None:
+    if item_id in found:
+        raise DataError(f"{where}: {item_id} stands twice; an item has one line. Mend the file")
+
+
+def _table(path: Path) -> _Weights:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    reader = csv.DictReader(read_text(path).split("\n"), delimiter=delimiter)
+    names = list(reader.fieldnames or ())
+    long = {"node", "label"} <= set(names)
+    found: _Weights = {}
+    for row in reader:
+        where = f"{path.name}, line {reader.line_num}"
+        if None in row or None in row.values():
+            raise DataError(
+                f"{where} has not as many cells as the header ({', '.join(names)}). Mend the line"
+            )
+        item_id = _id_of(row, where)
+        if long:
+            labels = found.setdefault(item_id, {}).setdefault(row["node"], {})
+            labels[row["label"]] = labels.get(row["label"], 0.0) + _number(row, where)
+            continue
+        _refuse_double(found, item_id, where)
+        found[item_id] = {k: {v: 1.0} for k, v in row.items() if k not in _ID_NAMES and v}
+    return found
+
+
+def _number(row: Mapping[str, str], where: str) -> float:
+    text = row.get("prob", "1")
+    try:
+        return float(text)
+    except ValueError as error:
+        raise DataError(f"{where}: prob is {text!r}; a number is needed. Mend the line") from error
+
+
+def _npz(path: Path) -> _Weights:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as .npz: {error}. Write it again") from error
+    names = [name.removesuffix("_labels") for name in arrays if name.endswith("_labels")]
+    ids = [str(item_id) for item_id in arrays.get("ids", ())]
+    found: _Weights = {item_id: {} for item_id in ids}
+    for name in names:
+        labels, probs_NK = [str(x) for x in arrays[f"{name}_labels"]], arrays.get(name)
+        shape = (len(ids), len(labels))
+        if probs_NK is None or probs_NK.shape != shape:
+            given = None if probs_NK is None else probs_NK.shape
+            raise DataError(
+                f"{path}: {name} has shape {given}; ids and {name}_labels make it {shape}."
+                " Write the file again"
+            )
+        for item_id, row in zip(ids, probs_NK.tolist(), strict=True):
+            found[item_id][name] = dict(zip(labels, row, strict=True))
+    if not ids or not names or len(found) < len(ids):
+        raise DataError(
+            f"{path} has {len(found)} different ids of {len(ids)} and the nodes {names}; needed"
+            " are different ids, and <node> with <node>_labels for each node. Write it again"
+        )
+    return found
+
+
+def _results(path: Path, node: str) -> _Weights:
+    """The softmax of a recogniser, item by item."""
+    document = read_json(path)
+    try:
+        classes = [str(name) for name in document["class_names"]]
+        return {
+            str(video["video_id"]): {node: dict(zip(classes, video["probs"], strict=True))}
+            for video in document["videos"]
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} is no results file of a recogniser ({type(error).__name__}: {error});"
+            " `lrcn evaluate RUN --out FILE` writes one. Predictions of others are .jsonl or .csv"
+        ) from error
+
+
+def _triplets(path: Path) -> _Weights:
+    """`vid1<TAB>bird,take,bath:4|...|`: counted triplets; each part's counts are its weights."""
+    found: _Weights = {}
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        item_id, _, rest = line.partition("\t")
+        nodes: dict[str, dict[str, float]] = {name: {} for name in _TRIPLET}
+        for one in filter(None, (cell.strip() for cell in rest.split("|"))):
+            words, _, text = one.rpartition(":")
+            labels = words.split(",")
+            if len(labels) != len(_TRIPLET) or not text.isdigit():
+                raise DataError(
+                    f"{path.name}, line {number} has {one[:80]!r}; subject,verb,object:count is"
+                    " needed. Mend the line, or name the file .jsonl or .csv if it is one"
+                )
+            _count(nodes, labels, int(text))
+        _refuse_double(found, item_id.strip(), f"{path.name}, line {number}")
+        found[item_id.strip()] = {name: weights for name, weights in nodes.items() if weights}
+    return found
+
+
+def _count(nodes: dict[str, dict[str, float]], labels: Iterable[str], number: int) -> None:
+    for node, label in zip(_TRIPLET, labels, strict=True):
+        if label.strip():
+            weights = nodes[node]
+            weights[label.strip()] = weights.get(label.strip(), 0.0) + number

@@ -1,0 +1,119 @@
+"""Semantic predictions: every kind of file says the same, and the three forms of paper 4."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lrcn.data.semantics import LabelSpace, read_semantics
+from lrcn.data.semantics.read import find_beliefs
+from lrcn.errors import DataError
+
+CUT = {"verb": {"cut": 0.75, "peel": 0.25}, "object": {"bell pepper": 1.0}}
+PEEL = {"verb": {"peel": 1.0}, "object": {"carrot": 0.5, "bell pepper": 0.5}}
+FILES = {
+    "a.jsonl": '{"id": "1", "verb": {"cut": 3, "peel": 1}, "object": "bell pepper"}\n',
+    "b.jsonl": '{"id": 1, "nodes": {"verb": {"cut": 0.75, "peel": 0.25}, '
+    '"object": {"bell pepper": 1}}}\n',
+    "c.csv": "id,node,label,prob\n1,verb,cut,0.75\n1,verb,peel,0.25\n1,object,bell pepper,2\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_text_files_say_the_same(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(FILES[name])
+    assert read_semantics(str(tmp_path / name)) == {"1": CUT}
+
+
+def test_other_files(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "d.npz",
+        ids=np.array(["1"]),
+        verb=np.array([[0.75, 0.25]]),
+        verb_labels=np.array(["cut", "peel"]),
+        object=np.array([[1.0]]),
+        object_labels=np.array(["bell pepper"]),
+    )
+    assert read_semantics(str(tmp_path / "d.npz")) == {"1": CUT}
+    (tmp_path / "w.csv").write_text("id,verb,object\n1,cut,\n")
+    assert read_semantics(str(tmp_path / "w.csv")) == {"1": {"verb": {"cut": 1.0}}}
+    (tmp_path / "Freq.txt").write_text("vid1\tman,cut,:3|man,peel,carrot:1|\n")
+    assert read_semantics(str(tmp_path / "Freq.txt"))["vid1"] == {
+        "subject": {"man": 1.0},
+        "verb": {"cut": 0.75, "peel": 0.25},
+        "object": {"carrot": 1.0},
+    }
+
+
+def test_softmax_of_several_recognisers(tmp_path: Path) -> None:
+    for name in ("tool", "object"):
+        videos = [{"video_id": "1", "probs": [0.5, 0.5]}]
+        document = {"class_names": ["x", "y"], "videos": videos}
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    tool, thing = tmp_path / "tool.json", tmp_path / "object.json"
+    found = read_semantics(f"{tool}, thing={thing}")
+    assert found == {"1": {"activity": {"x": 0.5, "y": 0.5}, "thing": {"x": 0.5, "y": 0.5}}}
+    assert find_beliefs(found, "folder/1.avi") == found["1"]
+    with pytest.raises(DataError, match="another file has too"):
+        read_semantics(f"{tool},{thing}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("a.jsonl", '{"verb": "cut"}', "no id"),
+        ("a.jsonl", '{"id": 1, "verb": {"cut": -1}}', "0 or more"),
+        ("a.jsonl", '{"id": 1, "verb": {"cut": NaN}}', "0 or more"),
+        ("a.jsonl", '{"id": 1, "verb": {"cut": 0}}', "all weights are 0"),
+        ("a.jsonl", '{"id": 1, "verb": "a"}\n{"id": 1, "verb": "b"}', "twice"),
+        ("a.jsonl", "[", "line 1 is not JSON"),
+        ("a.csv", "id,node,label,prob\n1,verb,cut,much\n", "number"),
+        ("a.csv", "id,verb\n1\n", "cells"),
+        ("a.txt", "vid1\tman,cut:3|", "subject,verb,object"),
+        ("a.json", "{}", "no results file"),
+        ("a.npz", "x", "npz"),
+        ("a.jsonl", "", "no prediction"),
+    ],
+)
+def test_what_is_wrong_is_said(name: str, text: str, match: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=match):
+        read_semantics(str(tmp_path / name))
+
+
+def test_the_three_forms() -> None:
+    prob = LabelSpace.build([CUT, PEEL])
+    assert prob.nodes == {"verb": ("peel", "cut"), "object": ("bell pepper", "carrot")}
+    assert prob.features(CUT).tolist() == [[0.25, 0.75, 1.0, 0.0]]
+    best = LabelSpace.build([CUT, PEEL], form="max")
+    assert best.features(CUT).tolist() == [[0.0, 1.0, 1.0, 0.0]]
+    words = LabelSpace.build([CUT, PEEL], form="words")
+    assert words.words == ("bell", "carrot", "cut", "peel", "pepper")
+    assert words.features(CUT).argmax(dim=1).tolist() == [2, 0, 4]
+    back = LabelSpace.build([CUT, PEEL], form="words", reversed_words=True)
+    assert back.features(CUT).argmax(dim=1).tolist() == [4, 0, 2]
+    assert LabelSpace.from_dict(json.loads(json.dumps(back.to_dict()))) == back
+
+
+def test_labels_that_training_did_not_have_are_left_out() -> None:
+    space = LabelSpace.build([CUT, PEEL], min_count=2)
+    assert space.nodes == {"verb": ("peel",), "object": ("bell pepper",)}
+    assert space.features({"verb": {"peel": 0.1, "fly": 0.9}}).tolist() == [[1.0, 0.0]]
+    words = LabelSpace.build([CUT, PEEL], form="words")
+    assert words.features({"verb": {"fly": 1.0}}).tolist() == [[0.0] * 5]
+    with pytest.raises(DataError, match="semantic_min_count"):
+        LabelSpace.build([CUT], min_count=2)
+
+
+def test_noise_keeps_distributions_and_depends_on_seed_and_item() -> None:
+    space = LabelSpace.build([CUT, PEEL])
+    noisy = space.features(CUT, noise=0.4, key="1")
+    assert noisy[0, :2].sum().item() == pytest.approx(1.0)
+    assert noisy[0, 1] >= 0.6 * 0.75 - 1e-6
+    assert torch.equal(noisy, space.features(CUT, noise=0.4, key="1"))
+    draws = {tuple(space.features(CUT, noise=0.4, seed=s, key="1")[0].tolist()) for s in range(9)}
+    assert len(draws) > 1
