@@ -24,6 +24,7 @@ from lrcn.checkpoint.folder import (
     result_lines,
     write_common_files,
 )
+from lrcn.data.semantics import LabelSpace
 from lrcn.decoding.options import DecodingOptions
 from lrcn.errors import ModelError
 from lrcn.models.image_captioner import Captioner, CaptionerConfig, create_captioner
@@ -46,6 +47,7 @@ class SavedCaptioner(ModelHubMixin, library_name="lrcn", tags=["lrcn", "image-to
         sampling: Of videos: which frames are looked at.
         decoding: How sentences are searched for when nothing else is asked.
         source: Where it was loaded from.
+        semantics: The labels that it takes in place of features of pictures; None for none.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class SavedCaptioner(ModelHubMixin, library_name="lrcn", tags=["lrcn", "image-to
         sampling: SamplingConfig | None = None,
         decoding: DecodingOptions | None = None,
         source: str = "",
+        semantics: LabelSpace | None = None,
     ) -> None:
         self.model = model
         self.card = card or ModelCard()
@@ -64,6 +67,7 @@ class SavedCaptioner(ModelHubMixin, library_name="lrcn", tags=["lrcn", "image-to
         self.sampling = sampling or SamplingConfig()
         self.decoding = decoding or DecodingOptions()
         self.source = source
+        self.semantics = semantics
 
     def with_card(self, card: ModelCard) -> SavedCaptioner:
         """See `Saved.with_card`."""
@@ -74,6 +78,7 @@ class SavedCaptioner(ModelHubMixin, library_name="lrcn", tags=["lrcn", "image-to
             sampling=self.sampling,
             decoding=self.decoding,
             source=self.source,
+            semantics=self.semantics,
         )
 
     def write_files(self, folder: Path) -> None:
@@ -89,6 +94,7 @@ class SavedCaptioner(ModelHubMixin, library_name="lrcn", tags=["lrcn", "image-to
             "media": self.media,
             "sampling": to_dict(self.sampling),
             "decoding": to_dict(self.decoding),
+            "semantics": None if self.semantics is None else self.semantics.to_dict(),
         }
         write_common_files(folder, self, config, _card_text(self))
         text = json.dumps(model.vocabulary.to_dict(), ensure_ascii=False, indent=0)
@@ -118,6 +124,7 @@ def load_captioner(path: str | os.PathLike[str]) -> SavedCaptioner:
     vocabulary = _read_vocabulary(folder / VOCABULARY_NAME)
     try:
         preprocessing = config["preprocessing"]
+        semantics = config.get("semantics")  # folders of before have none
         settings = from_dict(CaptionerConfig, config["model"])
         # Every weight is read from the file: none is fetched, and none drawn at a cost.
         bare = replace(settings, weights="random", init="paper", embeddings=None)
@@ -136,6 +143,7 @@ def load_captioner(path: str | os.PathLike[str]) -> SavedCaptioner:
             sampling=from_dict(SamplingConfig, config["sampling"]),
             decoding=from_dict(DecodingOptions, config["decoding"]),
             source=str(folder),
+            semantics=LabelSpace.from_dict(semantics) if semantics else None,
         )
         same = config["vocabulary_hash"] == vocabulary.hash
     except (KeyError, TypeError, ValueError) as error:

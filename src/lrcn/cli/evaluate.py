@@ -52,6 +52,8 @@ def evaluate(
     fold: int | None = None,
     layout: str | None = None,
     images: Path | None = None,
+    semantics: str | None = None,
+    semantic_noise: float = 0.0,
     videos_root: Path | None = None,
     missing: Missing | None = None,
     allow_leaks: bool = False,
@@ -88,6 +90,10 @@ def evaluate(
         fold: Official division of UCF101 or HMDB51: 1, 2 or 3.
         layout: Name of the data's layout; default: recognised.
         images: Where the photos or videos of a list of captions lie.
+        semantics: Of a captioner that was trained on semantic predictions: those of these items;
+            default: the file of its run.
+        semantic_noise: Share of every such distribution that goes to false labels, 0 to 1, drawn
+            by --seed.
         videos_root: Where the listed files lie, when not beside the list.
         missing: What happens when a listed file is absent or unreadable.
         allow_leaks: Measure although training videos are among them; the results say so.
@@ -129,9 +135,10 @@ def evaluate(
             as_json=as_json,
             out=out,
             compute=compute,
+            semantics=semantics,
+            semantic_noise=semantic_noise,
         )
-    if images is not None:
-        raise UsageError("--images belongs to captioners; for classes use --videos-root")
+    _refuse_flags_of_captioners(images, semantics, semantic_noise)
     device = compute.start()
     from lrcn.data.cache import FeatureCache
     from lrcn.evaluate.protocol import CROPS_OF, ProtocolConfig
@@ -214,6 +221,15 @@ def evaluate(
     for place in kept_in:
         say(f"results: {place}", quiet=compute.quiet)
     return report_skipped(results.skipped, quiet=compute.quiet)
+
+
+def _refuse_flags_of_captioners(
+    images: Path | None, semantics: str | None, semantic_noise: float
+) -> None:
+    if semantics is not None or semantic_noise:
+        raise UsageError("--semantics belongs to captioners: leave it out for classes")
+    if images is not None:
+        raise UsageError("--images belongs to captioners; for classes use --videos-root")
 
 
 def _validation_part(videos: VideoList, run: Run | None, val_data: Path | None) -> VideoList:

@@ -15,6 +15,8 @@ from lrcn.cli.parser import UsageError
 from lrcn.errors import LeakError
 
 if TYPE_CHECKING:
+    from lrcn.checkpoint import SavedCaptioner
+    from lrcn.data.semantics import SemanticSource
     from lrcn.evaluate.captions import CaptionResults
     from lrcn.evaluate.protocol import DataChoice
     from lrcn.structures import CaptionList
@@ -36,6 +38,8 @@ def evaluate_captioner(
     as_json: bool,
     out: Path | None,
     compute: ComputeOptions,
+    semantics: str | None = None,
+    semantic_noise: float = 0.0,
 ) -> int:
     """Measure the captioner of a model folder; see `lrcn evaluate`.
 
@@ -52,6 +56,8 @@ def evaluate_captioner(
         as_json: Print one JSON document.
         out: Also write the results to this file.
         compute: Where and how.
+        semantics: Predictions of the items, for a model that takes those.
+        semantic_noise: Share of every distribution that goes to false labels.
     """
     device = compute.start()
     from lrcn.checkpoint import load_captioner
@@ -61,7 +67,15 @@ def evaluate_captioner(
     saved = load_captioner(folder)
     run = _run_of(folder)
     options = decoding.options(saved.decoding)
-    captions = _captions(run, data, images=images, layout=layout, missing=missing or "error")
+    source = _semantics(saved, run, semantics, noise=semantic_noise, seed=compute.seed_or_zero)
+    captions = _captions(
+        run,
+        data,
+        images=images,
+        layout=layout,
+        missing=missing or "error",
+        need_media=source is None,
+    )
     chosen, choice = _choose(captions, run, split, allow_leaks=allow_leaks)
     where = f"{len(chosen)} {chosen.media}s: {choice.split} ({choice.how})"
     say(f"measuring on {where}, {options}", quiet=compute.quiet)
@@ -81,6 +95,7 @@ def evaluate_captioner(
             seed=compute.seed_or_zero,
             model_path=str(folder),
             watch=watch,
+            semantics=source,
         )
     kept_in = [] if run is None else [results.save(run)]
     if out is not None:
@@ -93,6 +108,34 @@ def evaluate_captioner(
     for place in kept_in:
         say(f"results: {place}", quiet=compute.quiet)
     return report_skipped(results.skipped, quiet=compute.quiet)
+
+
+def _semantics(
+    saved: SavedCaptioner, run: Path | None, files: str | None, *, noise: float, seed: int
+) -> SemanticSource | None:
+    """The predictions to describe from, where the model takes them: those given, or its run's.
+
+    Raises:
+        UsageError: the model takes none, or none are named.
+    """
+    from lrcn.data.semantics import SemanticSource
+    from lrcn.train.caption_config import CaptionExperiment
+    from lrcn.train.run import load_any_experiment
+
+    if saved.semantics is None:
+        if files is not None or noise:
+            raise UsageError(
+                "--semantics belongs to models that were trained on semantic predictions, and this"
+                " one looks at pictures: leave it out"
+            )
+        return None
+    if files is None and run is not None:
+        experiment = load_any_experiment(run)
+        if isinstance(experiment, CaptionExperiment):
+            files = experiment.dataset.semantics
+    if files is None:
+        raise UsageError("--semantics is missing: give the file with the items' predictions")
+    return SemanticSource.read(files, saved.semantics, noise=noise, seed=seed)
 
 
 def _run_of(folder: Path) -> Path | None:
@@ -110,6 +153,7 @@ def _captions(
     images: Path | None,
     layout: str | None,
     missing: Literal["error", "skip"],
+    need_media: bool,
 ) -> CaptionList:
     """The captions to measure on: those named, or those that the run named.
 
@@ -126,7 +170,13 @@ def _captions(
             # Photos of one data set usually lie together, also those to measure on.
             experiment = load_any_experiment(run)
             own = experiment.dataset.images if isinstance(experiment, CaptionExperiment) else None
-        return read_captions(data, layout=layout, images=images or own, missing=missing)
+        return read_captions(
+            data,
+            layout=layout,
+            images=images or own,
+            missing=missing,
+            need_media=need_media,
+        )
     if run is None:
         raise UsageError("--data is missing: give captions of photos that the model has not seen")
     experiment = load_any_experiment(run)
@@ -138,6 +188,7 @@ def _captions(
         images=images or settings.images,
         missing=missing,
         media=settings.media,
+        need_media=need_media,
     )
 
 

@@ -97,8 +97,9 @@ def _list(*, as_json: bool) -> None:
 def _all_rows() -> dict[str, PaperRow]:
     from lrcn.recipes.caption_rows import CAPTION_ROWS
     from lrcn.recipes.rows import ROWS
+    from lrcn.recipes.video_description import SEMANTIC_ROWS
 
-    return {**ROWS, **CAPTION_ROWS}
+    return {**ROWS, **CAPTION_ROWS, **SEMANTIC_ROWS}
 
 
 def _in_words(expected: Mapping[str, float]) -> str:

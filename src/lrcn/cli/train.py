@@ -44,6 +44,7 @@ def train(
     split: Path | None = None,
     val_data: Path | None = None,
     images: Path | None = None,
+    semantics: str | None = None,
     videos_root: Path | None = None,
     group_by: Literal["column", "folder", "pattern", "file"] | None = None,
     group_pattern: str | None = None,
@@ -83,6 +84,8 @@ def train(
         split: Division of this data by `lrcn data split`; the same as giving it as DATA.
         val_data: Folder or list for validation; default: the data's own, or a part of train.
         images: Where the photos or videos of a list of captions lie.
+        semantics: Of a list of captions: what recognisers believe of the items, in place of a CNN
+            (.jsonl, .csv, .npz, MSVD's triplets, results files; commas between several).
         videos_root: Where the listed files lie, when not beside the list.
         group_by: How sources are told: column, folder, pattern, or file (every file for itself).
         group_pattern: Regular expression on paths; its brackets are the source.
@@ -101,6 +104,7 @@ def train(
         "dataset.fold": fold,
         "dataset.val_data": _absolute(val_data),
         "dataset.images": _absolute(images),
+        "dataset.semantics": _absolute_files(semantics),
         "dataset.videos_root": _absolute(videos_root),
         "dataset.group_by": group_by,
         "dataset.group_pattern": group_pattern,
@@ -174,6 +178,14 @@ def train(
 def _absolute(path: Path | None) -> str | None:
     """A run is evaluated, repeated and resumed from other folders than it was started in."""
     return None if path is None else str(path.absolute())
+
+
+def _absolute_files(files: str | None) -> str | None:
+    """The same for several files with commas between, each perhaps as `node=path`."""
+    if files is None:
+        return None
+    parts = [part.strip().rpartition("=") for part in files.split(",")]
+    return ",".join(f"{node}{equals}{Path(path).absolute()}" for node, equals, path in parts)
 
 
 def _continued(out: Path | None, config: Path | None) -> AnyExperiment | None:

@@ -22,6 +22,7 @@ from torch import Tensor
 from lrcn.checkpoint import SavedCaptioner, weights_hash
 from lrcn.data.cache import FeatureCache
 from lrcn.data.content import content_hash
+from lrcn.data.semantics import SemanticSource
 from lrcn.data.visual_features import visual_features
 from lrcn.decoding.describe import describe
 from lrcn.decoding.options import DecodingOptions
@@ -165,6 +166,7 @@ def evaluate_captions(
     seed: int = 0,
     model_path: str = "",
     watch: Watch | None = None,
+    semantics: SemanticSource | None = None,
 ) -> CaptionResults:
     """Describe every item of a list and score the sentences.
 
@@ -182,6 +184,7 @@ def evaluate_captions(
         seed: Of the bootstrap, and of sentences that are drawn.
         model_path: Where the model came from, for the record.
         watch: Called after each item.
+        semantics: Predictions of the items, for a model that takes those.
 
     Raises:
         MissingFilesError: files cannot be read and `missing` is "error", or none can.
@@ -208,6 +211,8 @@ def evaluate_captions(
         cache=cache,
         decode_threads=decode_threads,
     )
+    if semantics is not None:
+        features = semantics.extract(captions.items)
     num_items = len(captions)
     for items, features_BTD, valid_mask_BT in _batches(
         captions.items, features, skipped, missing=missing, watch=watch
@@ -239,6 +244,7 @@ def evaluate_captions(
         seed=seed,
         model_path=model_path,
         started=started,
+        semantics=semantics,
     )
 
 
@@ -297,6 +303,7 @@ def _results(
     seed: int,
     model_path: str,
     started: float,
+    semantics: SemanticSource | None,
 ) -> CaptionResults:
     """Scores, intervals and the record of an evaluation."""
     model = saved.model
@@ -317,7 +324,7 @@ def _results(
         warnings=(*choice.warnings, *captions.notes),
         allow_leaks=choice.allow_leaks,
         list_hash=_hash(f"{i.item_id}\t{list(i.captions)}" for i in everything),
-        content_hash=_hash(f"{i.item_id}\t{content_hash(i.path)}" for i in everything),
+        content_hash=_content(everything, semantics),
         num_items=len(described),
         num_references=sum(len(item.captions) for item in everything),
         num_skipped=len(captions.skipped) + len(skipped),
@@ -331,7 +338,7 @@ def _results(
         backbone=model.config.backbone,
         model_hash=weights_hash(model),
         vocabulary_hash=model.vocabulary.hash,
-        engine="features from files" if backbone is None else backbone.description,
+        engine=_engine(backbone, semantics),
         device=str(device),
         threads=torch.get_num_threads(),
         processor=str(describe_processor().get("processor", "")),
@@ -360,6 +367,19 @@ def _results(
         ),
         skipped=(*captions.skipped, *skipped),
     )
+
+
+def _content(items: Sequence[CaptionItem], semantics: SemanticSource | None) -> str:
+    """Of the files looked at, or of what was believed."""
+    if semantics is None:
+        return _hash(f"{i.item_id}\t{content_hash(i.path)}" for i in items)
+    return _hash(f"{key}\t{beliefs}" for key, beliefs in semantics.semantics.items())
+
+
+def _engine(backbone: FastBackbone | None, semantics: SemanticSource | None) -> str:
+    if semantics is not None:
+        return semantics.description
+    return "features from files" if backbone is None else backbone.description
 
 
 def _hash(lines: Iterator[str]) -> str:

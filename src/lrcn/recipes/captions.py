@@ -12,6 +12,7 @@ from dataclasses import replace
 from lrcn.data.transform_config import TransformConfig
 from lrcn.decoding.options import DecodingOptions
 from lrcn.models.captioner_config import CaptionerConfig
+from lrcn.recipes.video_description import SEMANTIC_RECIPES
 from lrcn.tasks.captioning import CaptioningConfig
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment, WatchConfig
 from lrcn.train.config import TrainConfig
@@ -303,5 +304,6 @@ CAPTION_RECIPES: dict[str, Callable[[], CaptionExperiment]] = {
     "coco_2f_rnn": coco_2f_rnn,
     "coco_language_model": coco_language_model,
     "coco_4f": coco_4f,
+    **SEMANTIC_RECIPES,
 }
 """Name of a recipe → the function that returns its experiment."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lrcn.data.caption_batches import CaptionMode
+from lrcn.data.semantics import SemanticForm
 from lrcn.data.transform_config import TransformConfig
 from lrcn.decoding.options import DecodingOptions
 from lrcn.errors import ConfigError
@@ -31,6 +32,19 @@ class CaptionDataConfig:
     """What the captions describe, image or video, where file names do not tell."""
     val_data: str | None = None
     """Captions for validation; none = the data's own, or a part of train by photo."""
+    semantics: str | None = None
+    """What recognisers believe of the items, in place of a CNN: .jsonl, .csv, .npz, MSVD's
+    triplets or results files, several with commas between; none = the pictures are looked at."""
+    semantic_form: SemanticForm = "prob"
+    """What the network gets of them (paper 4): words of the best labels, max = one-hot vectors of
+    the best labels, prob = the probabilities."""
+    semantic_reversed: bool = False
+    """Of semantic_form words: the last word first, as the paper draws it."""
+    semantic_min_count: int = 1
+    """Leave out labels that fewer training items have."""
+    semantic_noise: float = 0.0
+    """Most of a distribution that goes to false labels in training, 0 to 1: a share from 0 to this
+    is drawn anew for every sentence."""
     val_fraction: float = 0.1
     """Part of the photos held out for validation when the data names none; 0 = none."""
     missing: Literal["error", "skip"] = "error"
@@ -66,10 +80,12 @@ class CaptionDataConfig:
         problems = []
         if not 0 <= self.val_fraction < 1:
             problems.append(f"val_fraction must be 0 or more and below 1, not {self.val_fraction}")
-        for name in ("max_examples", "min_count"):
+        for name in ("max_examples", "min_count", "semantic_min_count"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 problems.append(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.semantic_noise <= 1:
+            problems.append(f"semantic_noise must be 0 to 1, not {self.semantic_noise}")
         if self.max_tokens < 2:
             problems.append(
                 f"max_tokens must be at least 2, a word and the end, not {self.max_tokens}"
@@ -131,6 +147,8 @@ class CaptionExperiment:
         problems = []
         if self.train.select_by == "accuracy_top1":
             problems.append("train.select_by accuracy_top1 is for classes; captions have cider_d")
+        if self.dataset.semantics is not None:
+            problems += self._semantic_problems()
         sees = self.model.visual != "none"
         if sees and self.model.backbone == "none" and self.train.unfreeze_at is not None:
             problems.append(
@@ -142,6 +160,19 @@ class CaptionExperiment:
             problems.append("a language model says the same of every photo: select_by loss")
         if problems:
             raise ConfigError("; ".join(problems))
+
+    def _semantic_problems(self) -> list[str]:
+        """What contradicts learning from semantic predictions."""
+        problems = []
+        if self.dataset.semantic_form == "words" and not self.model.reads_frames:
+            problems.append(
+                "dataset.semantic_form words needs an encoder: set model.visual encoder or shared"
+            )
+        if self.model.visual == "none":
+            problems.append("a language model sees no semantic predictions: leave one out")
+        if self.train.unfreeze_at is not None:
+            problems.append("train.unfreeze_at needs a CNN, and dataset.semantics replaces it")
+        return problems
 
 
 AnyExperiment = Experiment | CaptionExperiment

@@ -21,6 +21,8 @@ from lrcn.data.caption_batches import CaptionKey, CaptionSampler, EncodedCaption
 from lrcn.data.captions import with_caption_items
 from lrcn.data.images import read_image
 from lrcn.data.sampler import keyed_generator
+from lrcn.data.semantics import SemanticSource
+from lrcn.data.semantics.read import find_beliefs
 from lrcn.data.transforms import TrainTransform, resized_size
 from lrcn.data.visual_features import visual_features
 from lrcn.engine import FastBackbone, Processes, choose_precision, fast_backbone
@@ -54,6 +56,7 @@ class CaptionExamples:
         processes: Each takes its share of every batch and of the validation.
         device: Where the CNN runs when features are extracted.
         log: For bars and messages.
+        semantics: What takes the place of a CNN; None where pictures are looked at.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class CaptionExamples:
         processes: Processes,
         device: torch.device,
         log: RunLog,
+        semantics: SemanticSource | None = None,
     ) -> None:
         self.experiment = experiment
         self.processes = processes
@@ -73,6 +77,7 @@ class CaptionExamples:
         self.log = log
         self.skipped: list[SkippedFile] = []
         self.truncated: list[str] = []
+        self._semantics = semantics
         self._model = model
         self._train = self._part(train)
         self._val = None if val is None else self._part(val)
@@ -173,12 +178,25 @@ class CaptionExamples:
         """features_TD of one view, drawn by the key."""
         if self._train.features is None:
             return torch.zeros(1, 0)
+        noise = self.experiment.dataset.semantic_noise
+        if self._semantics is not None and noise > 0:
+            return self._noisy(self._semantics, key, noise)
         views_VTD = self._train.features[key.item]
         view = 0
         if len(views_VTD) > 1:
             generator = self._generator(key)
             view = int(chance(self.experiment.dataset.transform.mirror_prob, generator))
         return views_VTD[view]
+
+    def _noisy(self, source: SemanticSource, key: CaptionKey, noise: float) -> Tensor:
+        """features_TD of semantic predictions, with a share of noise drawn by the key."""
+        item_id = self._train.captions.items[key.item].item_id
+        beliefs = find_beliefs(source.semantics, item_id)
+        assert beliefs is not None  # items without predictions were left out
+        share = noise * float(torch.rand(1, generator=self._generator(key)))
+        name = f"{key.epoch} {item_id} {key.caption}"
+        seed = self.experiment.train.seed
+        return source.space.features(beliefs, noise=share, seed=seed, key=name)
 
     def _pixel_batches(self, keys: Sequence[CaptionKey]) -> Iterator[CaptionBatch]:
         """One batch, as an iterator, which `run_ahead` wants."""
@@ -215,6 +233,8 @@ class CaptionExamples:
         rank, size = self.processes.rank, self.processes.world_size
 
         def extract(chosen: Sequence[int]) -> Iterator[VideoFeatures | SkippedFile]:
+            if self._semantics is not None:
+                return self._semantics.extract([items[place] for place in chosen])
             return visual_features(
                 [items[place] for place in chosen],
                 backbone,

@@ -20,6 +20,8 @@ from lrcn.checkpoint import (
 from lrcn.data.caption_split import divide_captions, refuse_caption_leaks
 from lrcn.data.captions import read_captions, select_captions, with_caption_items
 from lrcn.data.sampler import keyed_generator
+from lrcn.data.semantics import LabelSpace, SemanticSource, read_semantics
+from lrcn.data.semantics.read import find_beliefs
 from lrcn.engine import Processes
 from lrcn.errors import ConfigError, ModelError
 from lrcn.metrics.caption_scores import splitter
@@ -62,6 +64,9 @@ def prepare_captions(
     """
     sees = experiment.model.visual != "none"
     advice: tuple[str, ...] = ()
+    if experiment.dataset.semantics is not None:
+        blind = replace(experiment.model, backbone=NO_BACKBONE, weights="auto", feature_layer=None)
+        experiment = replace(experiment, model=blind)
     if sees:
         changed, advice = let_random_cnn_learn(
             experiment.train,
@@ -73,7 +78,8 @@ def prepare_captions(
     data = caption_parts(experiment.dataset, seed=experiment.train.seed, need_media=sees)
     if processes.is_main and not (run_dir / SPLIT_NAME).exists():
         write_text(run_dir / SPLIT_NAME, _division_text(data))
-    saved = _build_model(experiment, data, run_dir, resume=resume)
+    source = _semantics(experiment, data.train)
+    saved = _build_model(experiment, data, run_dir, source, resume=resume)
 
     def make_examples(processes: Processes, device: torch.device, log: RunLog) -> CaptionExamples:
         return CaptionExamples(
@@ -84,6 +90,7 @@ def prepare_captions(
             processes=processes,
             device=device,
             log=log,
+            semantics=source,
         )
 
     return Problem(
@@ -99,6 +106,26 @@ def prepare_captions(
         skipped=data.skipped,
         what=_what(data, saved.model),
     )
+
+
+def _semantics(experiment: CaptionExperiment, train: CaptionList) -> SemanticSource | None:
+    """The semantic predictions that are learnt from; their labels are those of training items.
+
+    Raises:
+        DataError: they are absent, or say nothing of the training items.
+    """
+    settings = experiment.dataset
+    if settings.semantics is None:
+        return None
+    semantics = read_semantics(settings.semantics)
+    found = (find_beliefs(semantics, item.item_id) for item in train.items)
+    space = LabelSpace.build(
+        [beliefs for beliefs in found if beliefs is not None],
+        form=settings.semantic_form,
+        reversed_words=settings.semantic_reversed,
+        min_count=settings.semantic_min_count,
+    )
+    return SemanticSource(files=settings.semantics, space=space, semantics=semantics)
 
 
 def _task(experiment: CaptionExperiment, train: CaptionList) -> Task[CaptionBatch]:
@@ -162,6 +189,7 @@ def caption_parts(
 
 
 def _read(settings: CaptionDataConfig, data: str, *, need_media: bool) -> CaptionList:
+    need_media = need_media and settings.semantics is None
     return read_captions(
         data,
         layout=settings.layout,
@@ -185,13 +213,20 @@ def _division_text(data: CaptionData) -> str:
 
 
 def _build_model(
-    experiment: CaptionExperiment, data: CaptionData, run_dir: Path, *, resume: bool
+    experiment: CaptionExperiment,
+    data: CaptionData,
+    run_dir: Path,
+    semantics: SemanticSource | None,
+    *,
+    resume: bool,
 ) -> SavedCaptioner:
     """A new model, the one to start from, or the one to continue."""
     if resume and (run_dir / "last").is_dir():
         return load_captioner(run_dir / "last")
     config, settings = experiment.model, experiment.dataset
-    if config.visual != "none" and config.backbone == NO_BACKBONE and config.feature_dim is None:
+    if semantics is not None:
+        config = replace(config, feature_dim=semantics.space.feature_dim)
+    elif config.visual != "none" and config.backbone == NO_BACKBONE and config.feature_dim is None:
         first = data.train.items[0]
         width = int(read_features(first.path, first.item_id).shape[1])
         config = replace(config, feature_dim=width)
@@ -219,6 +254,7 @@ def _build_model(
         media=data.train.media,
         sampling=settings.sampling,
         decoding=experiment.decoding,
+        semantics=None if semantics is None else semantics.space,
     )
 
 

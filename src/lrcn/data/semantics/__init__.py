@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
+from lrcn.data.semantics.items import SemanticSource
 from lrcn.data.semantics.read import Beliefs, Semantics, read_semantics
 from lrcn.data.semantics.space import LabelSpace, SemanticForm
 
-__all__ = ["Beliefs", "LabelSpace", "SemanticForm", "Semantics", "read_semantics"]
+__all__ = ["Beliefs", "LabelSpace", "SemanticForm", "SemanticSource", "Semantics", "read_semantics"]
