@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lrcn.cli.options import DEFAULTS, ComputeOptions
 from lrcn.cli.output import print_line, refuse_existing_file
+from lrcn.cli.parser import UsageError
 
 
 def report(
@@ -17,6 +18,9 @@ def report(
     compute: ComputeOptions = DEFAULTS,
 ) -> int:
     """Write a run's report: curves, confusion matrix, classes, best and worst clips, protocol.
+
+    Of a captioner: scores with intervals, pictures with generated and human sentences, best and
+    worst, curves and the watch over its sentences.
 
     The file holds everything it shows: it can be mailed and opened without a network.
 
@@ -33,6 +37,28 @@ def report(
     from lrcn.report.build import REPORT_NAME, build_report
     from lrcn.report.run import load_run
 
+    kinds = {_writes_sentences(folder) for folder in (*others, run)}
+    if len(kinds) > 1:
+        raise UsageError(
+            "captioners and models of classes cannot stand in one report: give runs of one kind"
+        )
+    if kinds == {True}:
+        from lrcn.report.captions import build_caption_report, load_caption_run
+
+        captioners = [load_caption_run(folder) for folder in (*others, run)]
+        print_line(str(build_caption_report(captioners, out or run / REPORT_NAME)))
+        return 0
     runs = [load_run(folder) for folder in (*others, run)]
     print_line(str(build_report(runs, out or run / REPORT_NAME)))
     return 0
+
+
+def _writes_sentences(run: Path) -> bool:
+    """Whether a run is a captioner's; a folder without a model is left to the report to judge."""
+    from lrcn.checkpoint import CAPTION_TASK, task_of
+    from lrcn.errors import ModelError
+
+    try:
+        return task_of(run) == CAPTION_TASK
+    except ModelError:
+        return False

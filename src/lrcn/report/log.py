@@ -50,6 +50,12 @@ def curves_of(entries: list[dict[str, Any]]) -> dict[str, dict[str, Curve]]:
             "validation": _curve(epochs, "accuracy_top1", inside="val"),
             "validation, mAP": _curve(epochs, "mean_average_precision", inside="val"),
         },
+        "CIDEr-D": {"validation": _curve(epochs, "cider_d", inside="val")},
+        "sentences": {
+            "different": _curve(epochs, "distinct_sentences", inside="val"),
+            "as in training": _curve(epochs, "copied_sentences", inside="val"),
+            "<unk>": _curve(epochs, "unk_rate", inside="val"),
+        },
         "learning rate": {"learning rate": _curve(steps or epochs, "lr")},
     }
     found = {
