@@ -150,8 +150,8 @@ def _same_settings(given: argparse.Namespace) -> None:
         write_text(path, json.dumps(now) + "\n")
     elif json.loads(path.read_text(encoding="utf-8")) != now:
         raise DataError(
-            f"{given.out} holds a study with other settings ({path.read_text().strip()}); one folder"
-            " is one study. Give the same settings, or another OUT"
+            f"{given.out} holds a study with other settings ({path.read_text().strip()}); one"
+            " folder is one study. Give the same settings, or another OUT"
         )
 
 
