@@ -41,7 +41,7 @@ def test_the_table_is_the_one_that_users_were_promised() -> None:
     promised |= {"import-caffe", "flow", "fuse", "narrate"}
     promised |= {"demo", "doctor", "data make", "data check", "data split"}
 
-    promised |= {"score", "caption"}
+    promised |= {"score", "caption", "retrieve"}
 
     assert promised == {" ".join(command) for command in ALL}
 
@@ -125,6 +125,7 @@ def test_absent_input_is_exit_code_2_and_one_line_that_names_it(
         ("evaluate",): [absent, "--data", absent],
         ("predict",): [absent, "video.mp4"],
         ("caption",): [absent, "photo.jpg"],
+        ("retrieve",): [absent, "a sentence", "--images", absent],
         ("narrate",): [absent, "video.mp4"],
         ("report",): [absent],
         ("compare",): [absent, absent],

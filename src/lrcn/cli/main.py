@@ -34,6 +34,7 @@ from lrcn.cli.parser import (
 from lrcn.cli.predict import predict
 from lrcn.cli.recipes import recipes
 from lrcn.cli.report import report
+from lrcn.cli.retrieve import retrieve
 from lrcn.cli.score import score
 from lrcn.cli.settings import WITH_SETTINGS, print_settings, suggest
 from lrcn.cli.train import train
@@ -46,6 +47,7 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "evaluate": evaluate,
     "predict": predict,
     "caption": caption,
+    "retrieve": retrieve,
     "narrate": narrate,
     "report": report,
     "compare": compare,

@@ -181,6 +181,17 @@ class Describer:
                     batch = []
         yield from self._describe(batch, options)
 
+    def look(self, sources: Iterable[Any]) -> Generator[Tensor | SkippedFile, None, None]:
+        """What the model sees of many photos, in order, without a word: features_TD.
+
+        Args:
+            sources: As for `describe_many`.
+
+        Yields:
+            float32 T x D, T = 1 for photos; or why there are none.
+        """
+        yield from self._features(_item(source) for source in sources)
+
     def _features(self, items: Iterator[Item]) -> Generator[Tensor | SkippedFile, None, None]:
         """features_TD of each item, or why there are none."""
         model = self.model
