@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.meteor_package import write_meteor_package
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,6 +48,20 @@ def _private_cache(
 ) -> None:
     """Tests never read or fill the user's own cache."""
     monkeypatch.setenv("LRCN_CACHE", str(tmp_path_factory.getbasetemp() / "lrcn-cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _small_meteor_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """METEOR reads tables of a few lines, indexed already: the real index takes half a minute."""
+    from lrcn.metrics.meteor_tables import open_tables
+
+    folder = tmp_path_factory.mktemp("packages")
+    files = write_meteor_package(folder)
+    open_tables(files, tmp_path_factory.getbasetemp() / "lrcn-cache" / "meteor")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        patch.syspath_prepend(folder)
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -22,6 +22,7 @@ from lrcn.metrics.caption_tokens import (
 )
 from lrcn.metrics.cider import score_cider, score_cider_d
 from lrcn.metrics.document_frequencies import DocumentFrequencies
+from lrcn.metrics.meteor import meteor_missing, score_meteor
 from lrcn.metrics.rouge import score_rouge_l
 from lrcn.settings import did_you_mean
 
@@ -47,6 +48,7 @@ CAPTION_METRICS: dict[str, CaptionMetric] = {
     "rouge_l": CaptionMetric(lambda captions, _: score_rouge_l(captions)),
     "cider": CaptionMetric(score_cider),
     "cider_d": CaptionMetric(score_cider_d),
+    "meteor": CaptionMetric(lambda captions, _: score_meteor(captions), meteor_missing),
 }
 """Name to metric, in the order of results. One metric may give several scores."""
 
