@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lrcn.cli.main import main
+from lrcn.data.captions import read_captions
 from lrcn.video.source import open_video
 
 FEW = ["--num-train", "2", "--num-val", "1", "--num-test", "1", "--quiet"]
@@ -79,3 +80,36 @@ def test_only_a_world_is_replaced_by_a_world(
     assert "not overwritten" in capsys.readouterr().err
     assert main(["train", "--data", "x", "--out", str(tmp_path / "thesis"), "--overwrite"]) == 2
     assert (tmp_path / "thesis" / "chapter.txt").is_file()
+
+
+def test_clips_of_several_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "events"
+    options = ["--events.num-events", "3,3", "--world.noise", "0", "--width", "40", "--json"]
+    assert main(["data", "make", "events", str(out), *FEW, *options]) == 0
+
+    made = json.loads(capsys.readouterr().out)
+    assert made["num_videos"] == {"train": 2, "val": 1, "test": 1}
+    assert made["settings"]["events"]["num_events"] == [3, 3]
+    assert made["settings"]["world"]["width"] == 40
+    found = read_captions(out)
+    assert found.media == "video"
+    assert [item.captions[0].count(", then ") for item in found.items] == [2] * 4
+    assert main(["data", "make", "events", str(out), *FEW]) == 2
+    assert main(["data", "make", "events", str(out), *FEW, "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--num-frames", "8"], "--num-frames is no setting of events"),
+        (["--world.two-shapes", "1"], "--world.two-shapes is no setting of events"),
+        (["--picture.noise", "1"], "--picture.noise is no setting of events"),
+        (["--events.num-events", "0,2"], "num_events is 0, 2; it takes two numbers from 1 to 6"),
+    ],
+)
+def test_what_says_nothing_about_events_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main(["data", "make", "events", str(tmp_path / "w"), *FEW, *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -23,14 +23,14 @@ from lrcn.cli.output import (
 )
 from lrcn.cli.parser import UsageError, hidden_from_parser, option
 from lrcn.cli.settings import WorldSettings, with_switches, world_settings
-from lrcn.data.motion_config import MotionConfig
-from lrcn.data.pictures_config import PictureConfig
 
 GroupBy = Literal["column", "folder", "pattern", "file"]
+World = Literal["motion", "pictures", "events"]
+_ALL_PARTS = ("world", "picture", "events")
 
 
 def data_make(
-    world: Literal["motion", "pictures"],
+    world: World,
     out: Path,
     /,
     *,
@@ -47,15 +47,17 @@ def data_make(
     compute: ComputeOptions = DEFAULTS,
     settings: Annotated[Mapping[str, str | None], hidden_from_parser],
 ) -> int:
-    """Render a world of shapes: clips in which no single frame tells the class, or pictures.
+    """Render a world of shapes: clips in which no single frame tells the class, or sentences.
 
     motion: real H.264 files in the parts train, val and test with a folder per class, and exact
     sentences about every clip. pictures: PNG files in these parts with a sentence about each that
-    is exactly true (shape, colour, size, place). The same seed and settings give the same files.
-    Everything about a world, its difficulty too, is a setting.
+    is exactly true (shape, colour, size, place). events: clips of several motions, one after the
+    other, with a sentence that is true in that order only. The same seed and settings give the
+    same files. Everything about a world, its difficulty too, is a setting.
 
     Args:
-        world: motion, where shapes slide, rise, sink, spin, grow, shrink, turn back; or pictures.
+        world: motion, where shapes slide, rise, sink, spin, grow, shrink, turn back; pictures; or
+            events.
         out: Folder to make.
         num_train: Clips or pictures to train on.
         num_val: Clips or pictures to choose the best model by.
@@ -71,9 +73,7 @@ def data_make(
         compute: Options of every command that computes.
         settings: Dotted settings, taken out before parsing.
     """
-    from lrcn.settings import to_dict
-
-    names = {"motion": "motion.json", "pictures": "pictures.json"}
+    names = {"motion": "motion.json", "pictures": "pictures.json", "events": "events.json"}
     refuse_existing_folder(
         out,
         overwrite=overwrite,
@@ -99,61 +99,90 @@ def data_make(
             progress=(lambda done, total: watch(done, total, "")) if watch else None,
         )
     if as_json:
-        classes = {"class_names": sorted(made.actions)} if isinstance(made, MotionConfig) else {}
+        classes = {"class_names": sorted(made.world.actions)} if world == "motion" else {}
         print_json(
             {
                 "world": world,
                 "difficulty": difficulty,
                 "out": out,
                 **classes,
-                ("num_videos" if classes else "num_images"): counts,
-                "settings": to_dict(made),
+                ("num_images" if world == "pictures" else "num_videos"): counts,
+                "settings": _settings_of(world, made),
                 "seed": compute.seed_or_zero,
             }
         )
     else:
         parts = ", ".join(f"{number} {name}" for name, number in counts.items())
-        what = "pictures with a sentence each"
-        if isinstance(made, MotionConfig):
-            what = f"clips of {len(made.actions)} classes"
-        print_line(f"{out}: {parts} {what}")
+        least, most = made.events.num_events
+        what = {
+            "motion": f"clips of {len(made.world.actions)} classes",
+            "pictures": "pictures with a sentence each",
+            "events": f"clips of {least} to {most} events with a sentence each",
+        }
+        print_line(f"{out}: {parts} {what[world]}")
     return 0
 
 
+_PARTS: Mapping[World, tuple[str, ...]] = {
+    "motion": ("world",),
+    "pictures": ("picture",),
+    "events": ("world", "events"),
+}
+"""World → its parts of `WorldSettings`; --width and the like belong to the first."""
+
+_NOT_OF: Mapping[World, tuple[str, ...]] = {
+    "motion": (),
+    "pictures": ("picture.num_frames", "picture.fps"),
+    "events": ("world.num_frames", "world.two_shapes", "world.second_shape"),
+}
+"""World → settings that say nothing there."""
+
+
 def _render(
-    world: Literal["motion", "pictures"],
+    world: World,
     out: Path,
     difficulty: str,
     flags: Mapping[str, Any],
     dotted: Mapping[str, str],
     **how: Any,
-) -> MotionConfig | PictureConfig:
+) -> WorldSettings:
     """Make the files with the resolved settings, in place of a world that was there."""
+    from lrcn.data.events import make_events
     from lrcn.data.motion import make_motion
     from lrcn.data.motion_config import DIFFICULTIES
     from lrcn.data.pictures import make_pictures
     from lrcn.data.pictures_config import PICTURE_DIFFICULTIES
     from lrcn.settings import override
 
-    part, other = ("world", "picture") if world == "motion" else ("picture", "world")
-    strange = [f"--{key}" for key in dotted if key.partition(".")[0] == other]
-    if world == "pictures":
-        strange += [f"--{key.replace('_', '-')}" for key in ("num_frames", "fps") if key in flags]
+    own = _PARTS[world]
+    given = {f"{own[0]}.{key}": value for key, value in flags.items()}
+    strange = [f"--{key}" for key in dotted if key.partition(".")[0] in {*_ALL_PARTS} - {*own}]
+    strange += [f"--{key}" for key in dotted if key in _NOT_OF[world]]
+    strange += ["--" + k.partition(".")[2].replace("_", "-") for k in given if k in _NOT_OF[world]]
     if strange:
         raise UsageError(
-            f"{strange[0]} is no setting of {world}, whose settings start with --{part}."
-            f" Leave it out"
+            f"{strange[0].replace('_', '-')} is no setting of {world}, whose settings start with"
+            f" {' or '.join(f'--{part}' for part in own)}. Leave it out"
         )
     base = WorldSettings(world=DIFFICULTIES[difficulty], picture=PICTURE_DIFFICULTIES[difficulty])
-    given = {f"{part}.{key}": value for key, value in flags.items()}
     chosen = override(base, {**given, **dotted})
     if out.is_dir():
         shutil.rmtree(out)
     if world == "motion":
         make_motion(out, chosen.world, **how)
-        return chosen.world
-    make_pictures(out, chosen.picture, **how)
-    return chosen.picture
+    elif world == "pictures":
+        make_pictures(out, chosen.picture, **how)
+    else:
+        make_events(out, chosen.events, chosen.world, **how)
+    return chosen
+
+
+def _settings_of(world: World, made: WorldSettings) -> dict[str, Any]:
+    """The settings that count, as JSON; of worlds with several parts by part."""
+    from lrcn.settings import to_dict
+
+    parts = {part: to_dict(getattr(made, part)) for part in _PARTS[world]}
+    return parts if len(parts) > 1 else parts[_PARTS[world][0]]
 
 
 def data_check(

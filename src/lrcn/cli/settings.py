@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lrcn.cli.parser import UsageError
+from lrcn.data.events_config import EventConfig
 from lrcn.data.motion_config import MotionConfig
 from lrcn.data.pictures_config import PictureConfig
 
@@ -80,16 +81,18 @@ def all_settings() -> list[Setting]:
 
 @dataclass(frozen=True, kw_only=True)
 class WorldSettings:
-    """What `lrcn data make` renders: `--world.noise 12`, `--picture.noise 12`."""
+    """What `lrcn data make` renders: `--world.noise 12`, `--events.num-events 3,3`."""
 
     world: MotionConfig = field(default_factory=MotionConfig)
     """The rendered world."""
     picture: PictureConfig = field(default_factory=PictureConfig)
     """The rendered pictures."""
+    events: EventConfig = field(default_factory=EventConfig)
+    """The rendered clips of several events."""
 
 
 def world_settings() -> list[Setting]:
-    """Every setting of the rendered world and pictures."""
+    """Every setting of the rendered worlds."""
     from lrcn.settings import describe
 
     return describe(WorldSettings)

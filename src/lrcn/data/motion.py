@@ -128,7 +128,7 @@ def make_long_video(
     segments = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _writer(path, config) as writer:
+        with clip_writer(path, config) as writer:
             for place, action in enumerate(actions):
                 rng = np.random.default_rng([seed, _LONG, place])
                 scene = draw_scene(config, action, frames_per_action, rng)
@@ -159,7 +159,7 @@ def _make_clip(job: _Job, config: MotionConfig, seed: int, root: Path) -> dict[s
     """Render and write one clip; its line of captions."""
     rng = np.random.default_rng([seed, job.split, job.number])
     scene = draw_scene(config, job.action, config.num_frames, rng)
-    with _writer(job.path, config) as writer:
+    with clip_writer(job.path, config) as writer:
         for frame_HWC in render(scene, config, rng):
             writer.write(frame_HWC)
     return _caption(scene, config, job.path.relative_to(root).as_posix(), SPLITS[job.split])
@@ -178,7 +178,8 @@ def _caption(scene: Scene, config: MotionConfig, path: str, split: str) -> dict[
     }
 
 
-def _writer(path: Path, config: MotionConfig) -> VideoWriter:
+def clip_writer(path: Path, config: MotionConfig) -> VideoWriter:
+    """What writes the frames of this world into a file."""
     return VideoWriter(
         path,
         fps=config.fps,

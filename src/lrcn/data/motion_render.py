@@ -21,7 +21,8 @@ def render(scene: Scene, config: MotionConfig, rng: np.random.Generator) -> NDAr
     """
     canvas_THWC = _background(scene, config)
     for actor in reversed(scene.actors):
-        _paint(canvas_THWC, actor)
+        there = slice(actor.first_frame, actor.first_frame + len(actor.x_T))
+        _paint(canvas_THWC[there], actor)
     if config.noise:
         shape = (*canvas_THWC.shape[:3], 1)
         canvas_THWC += rng.standard_normal(shape, dtype=np.float32) * np.float32(config.noise)
@@ -31,7 +32,7 @@ def render(scene: Scene, config: MotionConfig, rng: np.random.Generator) -> NDAr
 
 def _background(scene: Scene, config: MotionConfig) -> FloatArray:
     """Grey texture that drifts by fractions of a pixel, T x H x W x 3."""
-    num_frames = len(scene.actors[0].x_T)
+    num_frames = scene.num_frames
     tile = _texture(config, scene)
     size = tile.shape[0]
     canvas = np.empty((num_frames, config.height, config.width, 3), dtype=np.float32)
@@ -59,7 +60,7 @@ def _texture(config: MotionConfig, scene: Scene) -> FloatArray:
 
 
 def _paint(canvas_THWC: FloatArray, actor: Actor) -> None:
-    """Blend one shape into all frames, in a window just large enough for it."""
+    """Blend one shape into its frames, in a window just large enough for it."""
     num_frames, height, width, _ = canvas_THWC.shape
     reach = int(np.ceil(actor.radius_T.max())) + 2
     left_T = np.floor(actor.x_T).astype(int) - reach

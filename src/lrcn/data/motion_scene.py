@@ -10,7 +10,9 @@ frame to frame tells the class.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +45,8 @@ class Actor:
     """Radius of the circle around the shape, pixels."""
     angle_T: FloatArray
     """Clockwise as seen."""
+    first_frame: int = 0
+    """Frame of the clip in which it appears; it is there as long as its arrays are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,11 @@ class Scene:
     """Background's motion, pixels per frame."""
     texture_seed: int
 
+    @property
+    def num_frames(self) -> int:
+        """Until the last actor has left."""
+        return max(actor.first_frame + len(actor.x_T) for actor in self.actors)
+
 
 def draw_scene(
     config: MotionConfig, action: str, num_frames: int, rng: np.random.Generator
@@ -63,22 +72,52 @@ def draw_scene(
     """Draw shapes, places and background, then let the first shape do `action`."""
     num_shapes = 2 if rng.random() < config.two_shapes else 1
     colours = rng.permutation(list(COLOURS))[:num_shapes]
-    heading = rng.uniform(0, 2 * np.pi)
-    speed = config.drift * config.short_side * np.sqrt(rng.random())
-    grey = float(rng.uniform(85, 165))
-    texture_seed = int(rng.integers(2**31))
+    setting = _draw_setting(config, rng)
     actors = []
     for place in range(num_shapes):
         rests = place > 0 and config.second_shape == "rests"
         actors.append(
             _draw_actor(config, "rest" if rests else action, str(colours[place]), num_frames, rng)
         )
-    return Scene(
-        actors=tuple(actors),
-        grey=grey,
-        drift_yx=(float(speed * np.sin(heading)), float(speed * np.cos(heading))),
-        texture_seed=texture_seed,
-    )
+    return Scene(actors=tuple(actors), **setting)
+
+
+def draw_sequence(
+    config: MotionConfig, actions: Sequence[str], lengths: Sequence[int], rng: np.random.Generator
+) -> Scene:
+    """One shape after the other in front of one background, each in a colour of its own.
+
+    Args:
+        config: What is seen.
+        actions: What each does, in order; as many as there are colours at most.
+        lengths: Frames of each.
+        rng: Draws all else.
+    """
+    colours = rng.permutation(list(COLOURS))[: len(actions)]
+    setting = _draw_setting(config, rng)
+    starts = np.cumsum([0, *lengths]).tolist()
+    actors = [
+        replace(_draw_actor(config, action, str(colour), length, rng), first_frame=start)
+        for action, colour, length, start in zip(actions, colours, lengths, starts, strict=False)
+    ]
+    return Scene(actors=tuple(actors), **setting)
+
+
+class _Setting(TypedDict):
+    grey: float
+    drift_yx: tuple[float, float]
+    texture_seed: int
+
+
+def _draw_setting(config: MotionConfig, rng: np.random.Generator) -> _Setting:
+    """Where it all happens: the background and its drift."""
+    heading = rng.uniform(0, 2 * np.pi)
+    speed = config.drift * config.short_side * np.sqrt(rng.random())
+    return {
+        "grey": float(rng.uniform(85, 165)),
+        "drift_yx": (float(speed * np.sin(heading)), float(speed * np.cos(heading))),
+        "texture_seed": int(rng.integers(2**31)),
+    }
 
 
 def _draw_actor(

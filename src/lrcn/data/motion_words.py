@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lrcn.data.motion_config import MotionConfig
@@ -28,8 +29,19 @@ _COLUMNS = ("left", "", "right")
 
 
 def clip_sentence(scene: Scene) -> str:
-    """What happens: "a red square slides left"; with two shapes, what each does."""
-    first, *others = scene.actors
+    """What happens: "a red square slides left"; with two shapes at once, what each does.
+
+    What happens later follows: "a red square slides left, then a blue disc spins".
+    """
+    starts = sorted({actor.first_frame for actor in scene.actors})
+    return ", then ".join(
+        _at_once([actor for actor in scene.actors if actor.first_frame == start])
+        for start in starts
+    )
+
+
+def _at_once(actors: Sequence[Actor]) -> str:
+    first, *others = actors
     if not others:
         return f"{_name(first)} {VERBS[first.action][0]}"
     other = others[0]
@@ -50,8 +62,8 @@ def events(scene: Scene, config: MotionConfig) -> list[dict[str, Any]]:
             "shape": actor.shape_name,
             "colour": actor.colour,
             "action": actor.action,
-            "start_seconds": 0.0,
-            "end_seconds": len(actor.x_T) / config.fps,
+            "start_seconds": actor.first_frame / config.fps,
+            "end_seconds": (actor.first_frame + len(actor.x_T)) / config.fps,
         }
         for actor in scene.actors
     ]

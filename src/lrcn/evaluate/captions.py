@@ -1,8 +1,9 @@
 """Measure a captioner: what it says of every item, and the field's scores with intervals.
 
 One JSON document, like `evaluate.results`: scores stand at the top level under their glossary keys
-(`bleu_4`, `rouge_l`, `cider_d`, `meteor` where its tables are installed), each with its interval
-beside it; the rest under `task`, `protocol`, `captions`, `skipped`.
+(`bleu_4`, `rouge_l`, `cider_d`, `meteor` where its tables are installed, `accuracy_exact` where
+every sentence is true or false), each with its interval beside it; the rest under `task`,
+`protocol`, `captions`, `skipped`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from lrcn.errors import MissingFilesError, OutputError
 from lrcn.evaluate.protocol import DataChoice
 from lrcn.evaluate.record import versions
 from lrcn.evaluate.results import FOLDER, now, write_new
+from lrcn.evaluate.truth import intervals_of, with_truth
 from lrcn.metrics.caption_scores import score_captions
 from lrcn.settings import to_dict
 from lrcn.structures import Caption, CaptionItem, CaptionList, SkippedFile, VideoFeatures
@@ -307,11 +309,11 @@ def _results(
 ) -> CaptionResults:
     """Scores, intervals and the record of an evaluation."""
     model = saved.model
-    scores = score_captions(
-        {item.item_id: item.captions for item, _ in described},
-        {item.item_id: caption.text for item, caption in described},
-        metrics=metrics,
-    )
+    references = {item.item_id: item.captions for item, _ in described}
+    hypotheses = {item.item_id: caption.text for item, caption in described}
+    scores = score_captions(references, hypotheses, metrics=metrics)
+    if metrics is None:
+        scores = with_truth(scores, references, hypotheses)
     rows = {item_id: row for row, item_id in enumerate(scores.ids)}
     per_item = scores.per_item
     everything = [item for item, _ in described]
@@ -351,7 +353,7 @@ def _results(
     return CaptionResults(
         created=now(),
         metrics=scores.corpus,
-        intervals=scores.intervals(seed=seed, level=_LEVEL, num_resamples=_RESAMPLES),
+        intervals=intervals_of(scores, seed=seed, level=_LEVEL, num_resamples=_RESAMPLES),
         protocol=protocol,
         captions=tuple(
             CaptionResult(

@@ -23,6 +23,7 @@ from lrcn.video.features import is_feature_path
 from lrcn.video.source import is_video_path
 
 NAMES = {
+    "accuracy_exact": "exactly true",
     "cider_d": "CIDEr-D",
     "bleu_4": "BLEU-4",
     "meteor": "METEOR",
@@ -32,7 +33,7 @@ NAMES = {
     "bleu_2": "BLEU-2",
     "bleu_3": "BLEU-3",
 }
-"""Result keys, and what people call them; the first four are shown large."""
+"""Result keys, and what people call them; the first four that there are, are shown large."""
 
 _NAVIGATION = (
     ("models", "Models"),
@@ -124,7 +125,7 @@ def _interval(results: CaptionResults, key: str) -> str:
 
 
 def _cards(results: CaptionResults) -> str:
-    keys = [key for key in list(NAMES)[:4] if key in results.metrics]
+    keys = [key for key in NAMES if key in results.metrics][:4]
     cards = [
         f'<div class="card{" main" if i == 0 else ""}"><b>{_number(results.metrics[key])}</b>'
         f"<span>{NAMES[key]}</span>"
@@ -166,7 +167,7 @@ def _models(runs: Sequence[CaptionRun]) -> str:
     measured = [(run, run.results) for run in runs if run.results is not None]
     if len(measured) < 2:
         return ""
-    keys = list(NAMES)[:4]
+    keys = [key for key in NAMES if any(key in r.metrics for _, r in measured)][:4]
     rows = [
         (
             text(run.name),
@@ -181,7 +182,7 @@ def _models(runs: Sequence[CaptionRun]) -> str:
     note = ""
     if len({r.protocol.list_hash for _, r in measured}) > 1:
         note = paragraph("These models were not measured on the same items.", "note")
-    body = table(head, rows, numbers=range(3, 7), best=values.index(max(values)))
+    body = table(head, rows, numbers=range(3, 3 + len(keys)), best=values.index(max(values)))
     return section("models", "Models", body, note)
 
 
