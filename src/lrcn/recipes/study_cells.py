@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lrcn.recipes import motion
 from lrcn.recipes.auto import auto, with_finetuning
-from lrcn.recipes.shared import ucf101_6, weizmann_lrcn
+from lrcn.recipes.shared import ucf101_6, weizmann_lrcn, weizmann_single_frame
 from lrcn.train.config import Experiment
 
 DataName = Literal["ucf101_6", "motion", "weizmann"]
+DATA_NAMES: tuple[DataName, ...] = get_args(DataName)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,15 @@ class Cell:
     name: str
     """Unique in its data set; "lrcn" is the default."""
     experiment: Experiment
-    starts_from: str | None = None
+    beside: tuple[str, ...] = ()
+    """Cells, other than the default, that the difference to is told."""
+    starts_from: Cell | None = None
     """The cell whose run of the same seed this one is initialised with."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Cells without which this one cannot be run or judged."""
+        return self.beside if self.starts_from is None else (*self.beside, self.starts_from.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +45,11 @@ class Fusion:
     members: tuple[str, str]
     weights: tuple[float, float]
     factor: str = "fusion"
+
+    @property
+    def beside(self) -> tuple[str, str]:
+        """What it is told the difference to: its streams."""
+        return self.members
 
 
 def _changed(base: Experiment, **parts: dict[str, Any]) -> Experiment:
@@ -50,43 +63,80 @@ def _strided(base: Experiment, frame_stride: int) -> Experiment:
     return _changed(base, dataset={"sampling": sampling})
 
 
-def _variants(data: DataName, base: Experiment, **named: tuple[str, Experiment]) -> list[Cell]:
-    cells = [Cell(data=data, factor="default", name="lrcn", experiment=base)]
-    for name, (factor, experiment) in named.items():
-        cells.append(Cell(data=data, factor=factor, name=name, experiment=experiment))
-    return cells
+def _default(data: DataName, base: Experiment) -> Cell:
+    return Cell(data=data, factor="default", name="lrcn", experiment=base)
+
+
+def _variants(
+    data: DataName,
+    factor: str,
+    beside: tuple[str, ...] = (),
+    **experiments: Experiment,
+) -> list[Cell]:
+    """Cells by name that differ in one factor."""
+    return [
+        Cell(data=data, factor=factor, name=name, experiment=experiment, beside=beside)
+        for name, experiment in experiments.items()
+    ]
 
 
 def ucf101_6_cells() -> list[Cell]:
     """Real clips whose scene tells the class: frozen pretrained CNN, cached features."""
+    data: DataName = "ucf101_6"
     base = ucf101_6()
     flow = _changed(base, dataset={"modality": "flow"})
     single, mean = {"kind": "single_frame"}, {"kind": "mean_pool"}
-    cells = _variants(
-        "ucf101_6",
-        base,
-        single_frame=("model", _changed(base, model=single)),
-        mean_pool=("model", _changed(base, model=mean)),
-        lrcn_flow=("modality", flow),
-        single_frame_flow=("modality", _changed(flow, model=single)),
-        mean_pool_flow=("modality", _changed(flow, model=mean)),
-        hidden_256=("hidden size", _changed(base, model={"hidden_size": 256})),
-        hidden_1024=("hidden size", _changed(base, model={"hidden_size": 1024})),
-        dropout_0=("dropout", _changed(base, model={"feature_dropout": 0, "output_dropout": 0})),
-        feature_dropout_09=("dropout", _changed(base, model={"feature_dropout": 0.9})),
-        stride_2=("frames", _strided(base, 2)),
-        stride_4=("frames", _strided(base, 4)),
-        grid=("features", _changed(base, model={"feature_layer": "grid"})),
-    )
-    joint = with_finetuning(replace(base, train=replace(base.train, epochs=5)), epochs=1)
-    short = _changed(base, train={"epochs": 5})
-    cells.append(Cell(data="ucf101_6", factor="training", name="frozen_5", experiment=short))
-    cells.append(Cell(data="ucf101_6", factor="training", name="joint_5_1", experiment=joint))
-    return cells
+    short = replace(base, train=replace(base.train, epochs=5))
+    return [
+        _default(data, base),
+        *_variants(
+            data,
+            "model",
+            single_frame=_changed(base, model=single),
+            mean_pool=_changed(base, model=mean),
+        ),
+        *_variants(data, "modality", lrcn_flow=flow),
+        *_variants(
+            data,
+            "model, flow",
+            ("lrcn_flow",),
+            single_frame_flow=_changed(flow, model=single),
+            mean_pool_flow=_changed(flow, model=mean),
+        ),
+        *_variants(
+            data,
+            "hidden size",
+            hidden_256=_changed(base, model={"hidden_size": 256}),
+            hidden_1024=_changed(base, model={"hidden_size": 1024}),
+        ),
+        *_variants(
+            data,
+            "hidden size, flow",
+            ("lrcn_flow",),
+            hidden_256_flow=_changed(flow, model={"hidden_size": 256}),
+        ),
+        *_variants(
+            data,
+            "hidden size, flow",
+            ("lrcn_flow", "hidden_256_flow"),
+            hidden_1024_flow=_changed(flow, model={"hidden_size": 1024}),
+        ),
+        *_variants(
+            data,
+            "dropout",
+            dropout_0=_changed(base, model={"feature_dropout": 0, "output_dropout": 0}),
+            feature_dropout_09=_changed(base, model={"feature_dropout": 0.9}),
+        ),
+        *_variants(data, "frames", stride_2=_strided(base, 2), stride_4=_strided(base, 4)),
+        *_variants(data, "features", grid=_changed(base, model={"feature_layer": "grid"})),
+        *_variants(data, "training", frozen_5=short),
+        *_variants(data, "training", ("frozen_5",), joint_5_1=with_finetuning(short, epochs=1)),
+    ]
 
 
 def motion_cells() -> list[Cell]:
     """The rendered world: no frame tells the class; a small CNN learnt from random weights."""
+    data: DataName = "motion"
     base = motion.lrcn()
     single = replace(motion.single_frame(), name=base.name)
     flow = {"modality": "flow"}
@@ -96,40 +146,65 @@ def motion_cells() -> list[Cell]:
         dataset={"sampling": base.dataset.sampling, "transform": base.dataset.transform},
         model={"hidden_size": base.model.hidden_size},
     )
-    cells = _variants(
-        "motion",
-        base,
-        single_frame=("model", single),
-        frozen_small=("training", frozen),
-        lrcn_flow=("modality", _changed(base, dataset=flow)),
-        single_frame_flow=("modality", _changed(single, dataset=flow)),
-        mean_pool=("model", _changed(base, model={"kind": "mean_pool"})),
-        frozen_lite0=("training", lite),
-        stride_2=("frames", _strided(base, 2)),
-        dropout_05=("dropout", _changed(base, model={"output_dropout": 0.5})),
-        hidden_1024=("hidden size", _changed(base, model={"hidden_size": 1024})),
+    single_frame = Cell(data=data, factor="model", name="single_frame", experiment=single)
+    frozen_small = Cell(
+        data=data,
+        factor="training",
+        name="frozen_small",
+        experiment=frozen,
+        starts_from=single_frame,
     )
     return [
-        replace(cell, starts_from="single_frame") if cell.name == "frozen_small" else cell
-        for cell in cells
+        _default(data, base),
+        single_frame,
+        *_variants(data, "model", mean_pool=_changed(base, model={"kind": "mean_pool"})),
+        frozen_small,
+        *_variants(data, "training", frozen_lite0=lite),
+        *_variants(data, "modality", lrcn_flow=_changed(base, dataset=flow)),
+        *_variants(
+            data,
+            "model, flow",
+            ("lrcn_flow",),
+            single_frame_flow=_changed(single, dataset=flow),
+        ),
+        *_variants(data, "frames", stride_2=_strided(base, 2)),
+        *_variants(data, "dropout", dropout_05=_changed(base, model={"output_dropout": 0.5})),
+        *_variants(data, "hidden size", hidden_1024=_changed(base, model={"hidden_size": 1024})),
     ]
 
 
 def weizmann_cells() -> list[Cell]:
     """Masks without a scene, one person left out in turn: a small CNN from random weights."""
+    data: DataName = "weizmann"
     base = weizmann_lrcn()
-    return _variants(
-        "weizmann",
-        base,
-        # The names that `python -m lrcn.recipes.weizmann` gives them: its runs are taken over.
-        single_frame=("model", _named(base, "weizmann_single_frame", kind="single_frame")),
-        mean_pool=("model", _named(base, "weizmann_mean_pool", kind="mean_pool")),
-    )
+    flow = _changed(base, dataset={"modality": "flow"})
+    single = {"kind": "single_frame"}
+    return [
+        _default(data, base),
+        # The name that `python -m lrcn.recipes.weizmann` gives it: its runs are taken over.
+        *_variants(data, "model", single_frame=weizmann_single_frame()),
+        *_variants(data, "model", mean_pool=_named(base, "mean_pool", {"kind": "mean_pool"})),
+        *_variants(data, "modality", lrcn_flow=_named(flow, "lrcn_flow", {})),
+        *_variants(
+            data,
+            "model, flow",
+            ("lrcn_flow",),
+            single_frame_flow=_named(flow, "single_frame_flow", single),
+        ),
+    ]
 
 
-def _named(base: Experiment, name: str, **model: Any) -> Experiment:
-    expected = dict(base.expected) if not model else {}
-    return replace(_changed(base, model=model), name=name, expected=expected)
+def _named(base: Experiment, name: str, model: dict[str, Any]) -> Experiment:
+    return replace(_changed(base, model=model), name=f"weizmann_{name}", expected={})
+
+
+def needed(cells: Sequence[Cell], names: Sequence[str]) -> list[Cell]:
+    """The cells of these names with the default, and with what they cannot do without."""
+    wanted = {"lrcn", *names}
+    for cell in reversed(cells):  # what is needed comes before what needs it
+        if cell.name in wanted:
+            wanted.update(cell.needs)
+    return [cell for cell in cells if cell.name in wanted]
 
 
 def all_cells() -> list[Cell]:
@@ -140,8 +215,7 @@ def all_cells() -> list[Cell]:
 def fusions() -> list[Fusion]:
     """RGB and flow together, by the paper's two pairs of weights."""
     found = []
-    datas: Sequence[DataName] = ("ucf101_6", "motion")
-    for data in datas:
+    for data in DATA_NAMES:
         for model in ("single_frame", "lrcn"):
             for name, weights in (("1/2, 1/2", (0.5, 0.5)), ("1/3, 2/3", (1 / 3, 2 / 3))):
                 found.append(

@@ -23,7 +23,6 @@ import argparse
 import json
 import shutil
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -42,6 +41,7 @@ from lrcn.evaluate.record import files_hash, versions
 from lrcn.metrics.intervals import wilson_interval
 from lrcn.recipes.masks import export_masks, read_masks, write_turn
 from lrcn.recipes.shared import weizmann_lrcn, weizmann_single_frame
+from lrcn.recipes.stopwatch import Spent, Stopwatch
 from lrcn.settings import to_dict
 from lrcn.structures import SkippedFile, VideoFeatures, VideoItem
 from lrcn.train.config import Experiment
@@ -50,7 +50,7 @@ from lrcn.train.session import train
 from lrcn.train.validate import probabilities
 
 TURN_NAME = "leave-one-out.json"
-"""Written last into the run of a turn: what every sequence of the person was taken for."""
+"""Written last into the run of a turn: what the model says of every sequence of the person."""
 RESULTS_NAME = "results.json"
 NUM_CROPS = 10
 """Views of a tested sequence (paper 2.6): five crops and their mirror images. The small backbone
@@ -70,17 +70,25 @@ class SeedResult:
     seed: int
     truth: dict[str, str]
     """Action by sequence."""
-    predicted: dict[str, str]
-    seconds: float
+    probs: dict[str, dict[str, float]]
+    """By sequence: how probable each action is, for the model that never saw its person."""
+    spent: Spent
     """Training and testing of the nine turns."""
+
+    @property
+    def predicted(self) -> dict[str, str]:
+        """The most probable action by sequence."""
+        return {name: max(p, key=p.__getitem__) for name, p in self.probs.items()}
 
     @property
     def wrong(self) -> list[str]:
         """Sequences that were not recognised."""
-        return [name for name, action in self.truth.items() if self.predicted[name] != action]
+        predicted = self.predicted
+        return [name for name, action in self.truth.items() if predicted[name] != action]
 
     def to_dict(self) -> dict[str, Any]:
         """For the results file."""
+        predicted = self.predicted
         num_right = len(self.truth) - len(self.wrong)
         return {
             "seed": self.seed,
@@ -88,8 +96,8 @@ class SeedResult:
             "accuracy_top1_interval": wilson_interval(num_right, len(self.truth)),
             "num_right": num_right,
             "num_sequences": len(self.truth),
-            "wrong": [{"video_id": v, "predicted": self.predicted[v]} for v in self.wrong],
-            "seconds": round(self.seconds, 1),
+            "wrong": [{"video_id": v, "predicted": predicted[v]} for v in self.wrong],
+            **self.spent.to_dict(),
         }
 
 
@@ -121,8 +129,8 @@ def leave_one_person_out(
         LrcnError: data or folder do not allow it.
     """
     content = files_hash(items)
-    predicted: dict[str, str] = {}
-    seconds = 0.0
+    probs: dict[str, dict[str, float]] = {}
+    spent = Spent()
     for person in persons_of(items):
         tested = [item for item in items if item.group == person]
         turn = out / "runs" / f"{experiment.name}-seed{seed}-without-{person}"
@@ -134,30 +142,27 @@ def leave_one_person_out(
         mark = fingerprint(settings, [content, person, f"{NUM_CROPS} crops"], 1)
         found = _finished(turn, mark)
         if found is None:
-            started = time.monotonic()
+            watch = Stopwatch()
             listed = out / "videos" / f"without-{person}.csv"
             write_turn(items, person, listed)
             shutil.rmtree(turn, ignore_errors=True)  # unfinished, or of other settings
             dataset = replace(settings.dataset, data=str(listed))
             train(replace(settings, dataset=dataset), turn, threads=threads, quiet=True)
             said = measure(turn, tested)
-            found = {
-                "mark": mark,
-                "predicted": {
-                    name: max(probs, key=probs.__getitem__) for name, probs in said.items()
-                },
-                "seconds": time.monotonic() - started,
-            }
+            found = {"mark": mark, "probs": said, **watch.spent().to_dict()}
             write_text(turn / TURN_NAME, json.dumps(found, indent=2) + "\n")
-        predicted |= found["predicted"]
-        seconds += found["seconds"]
-        num_right = sum(predicted[item.video_id] == item.class_names[0] for item in tested)
+        probs |= found["probs"]
+        spent += Spent.of(found)
+        num_right = sum(
+            probs[item.video_id][item.class_names[0]] == max(probs[item.video_id].values())
+            for item in tested
+        )
         report(
             f"{experiment.name}, seed {seed}, without {person}:"
             f" {num_right} of {len(tested)} right ({found['seconds']:.0f} s)"
         )
     truth = {item.video_id: item.class_names[0] for item in items}
-    return SeedResult(seed=seed, truth=truth, predicted=predicted, seconds=seconds)
+    return SeedResult(seed=seed, truth=truth, probs=probs, spent=spent)
 
 
 def _finished(turn: Path, mark: str) -> dict[str, Any] | None:
@@ -166,7 +171,8 @@ def _finished(turn: Path, mark: str) -> dict[str, Any] | None:
         found = json.loads((turn / TURN_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and found.get("mark") == mark else None
+    whole = isinstance(found, dict) and {"mark", "probs", *Spent.names()} <= set(found)
+    return found if whole and found["mark"] == mark else None
 
 
 def measure(run_dir: Path, items: Sequence[VideoItem]) -> dict[str, dict[str, float]]:
@@ -202,6 +208,18 @@ def measure(run_dir: Path, items: Sequence[VideoItem]) -> dict[str, dict[str, fl
     }
 
 
+def make_out(out: Path) -> None:
+    """Make the folder of an experiment, where it is not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {out}: {error.strerror}. Choose another OUT") from error
+
+
 def run(
     masks: Path,
     out: Path,
@@ -231,10 +249,7 @@ def run(
         experiments = (weizmann_single_frame(), weizmann_lrcn())
     sequences = read_masks(masks)
     report(f"{len(sequences)} sequences of {masks}")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make {out}: {error.strerror}. Choose another OUT") from error
+    make_out(out)
     items = export_masks(sequences, out / "videos")
     models = {}
     for experiment in experiments:

@@ -15,6 +15,7 @@ from lrcn.errors import ConfigError, DataError
 from lrcn.recipes import weizmann
 from lrcn.recipes.masks import MaskSequence, export_masks, read_masks, write_turn
 from lrcn.recipes.shared import weizmann_lrcn, weizmann_single_frame
+from lrcn.recipes.stopwatch import Spent
 from lrcn.video.reader import VideoReader
 
 HEIGHT, WIDTH = 18, 26
@@ -181,8 +182,8 @@ def test_every_sequence_is_tested_once_by_a_model_without_its_person(tmp_path, m
         listed = read_dataset(run / "split.csv").items
         assert {item.group for item in listed if item.split == "test"} == {person}
         assert person not in {item.group for item in listed if item.split == "train"}
-        predicted = json.loads((run / weizmann.TURN_NAME).read_text())["predicted"]
-        assert set(predicted) == {i.video_id for i in listed if i.group == person}
+        probs = json.loads((run / weizmann.TURN_NAME).read_text())["probs"]
+        assert set(probs) == {i.video_id for i in listed if i.group == person}
     assert "tiny, seed 0, without bob" in printed.err
 
 
@@ -259,7 +260,13 @@ def test_a_wrong_folder_is_refused_before_anything_is_trained(tmp_path, capsys):
 def test_the_table_shows_every_seed_and_what_was_taken_for_what(capsys):
     truth = {"run/ann_run": "run", "wave1/ann_wave1": "wave1"}
     result = weizmann.SeedResult(
-        seed=2, truth=truth, predicted={**truth, "run/ann_run": "skip"}, seconds=1.0
+        seed=2,
+        truth=truth,
+        probs={
+            "run/ann_run": {"run": 0.2, "skip": 0.8},
+            "wave1/ann_wave1": {"run": 0.1, "wave1": 0.9},
+        },
+        spent=Spent(seconds=1.0),
     )
 
     weizmann.print_results({"models": {"a_model_of_long_name": {"seeds": [result.to_dict()]}}})
