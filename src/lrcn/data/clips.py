@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -16,21 +15,18 @@ from torch import Tensor
 
 from lrcn.data.augment import chance, integer
 from lrcn.data.cache import FrameCache
-from lrcn.data.content import content_hash
-from lrcn.data.modality import is_stored_flow, open_item
 from lrcn.data.sampler import ItemKey, keyed_generator
-from lrcn.data.transforms import EvalTransform, TrainTransform, resize
+from lrcn.data.transforms import EvalTransform, TrainTransform
+from lrcn.data.video_frames import VideoFrames, no_frames
 from lrcn.errors import DataError, MediaError
 from lrcn.structures import (
-    Clip,
     Example,
     Preprocessing,
     SkippedFile,
     VideoFeatures,
-    VideoItem,
     VideoList,
 )
-from lrcn.video.sampling import SamplingConfig, clip_indices, random_clip_start, thin
+from lrcn.video.sampling import SamplingConfig, clip_indices, random_clip_start
 from lrcn.video.source import VideoSource
 
 _JOIN_TRIES = 8
@@ -212,16 +208,16 @@ class ClipDataset(_LabelledClips):
         )
         self.sampling = sampling
         self.preprocessing = preprocessing
-        # Training finds frames by their numbers, in the original too.
-        self._reading = replace(preprocessing, original_quirks=())
         self.transform = transform
-        self.frame_cache = frame_cache
+        self._frames = VideoFrames(preprocessing, sampling, frame_cache)
 
     def _clip(self, index: int, generator: torch.Generator) -> Tensor:
         item = self.items[index]
-        frames_TCHW = self._cached_clip(item, generator)
-        if frames_TCHW is None:
-            with open_item(item, self._reading) as source:
+        whole = self._frames.cached(item)
+        if whole is not None:
+            frames_TCHW = whole.frames_TCHW[self._draw(len(whole), generator)]
+        else:
+            with self._frames.open(item) as source:
                 frames_TCHW = self._read_clip(source, generator)
         if self.transform is None:
             return EvalTransform(self.preprocessing)(frames_TCHW)[0]
@@ -233,64 +229,9 @@ class ClipDataset(_LabelledClips):
 
     def _read_clip(self, source: VideoSource, generator: torch.Generator) -> Tensor:
         """A random clip, only its own frames decoded and converted."""
-        frame_indices = self._kept_frames(source)
+        frame_indices = self._frames.kept(source)
         drawn = self._draw(len(frame_indices), generator)
         return source.read([frame_indices[i] for i in drawn]).frames_TCHW
-
-    def _cached_clip(self, item: VideoItem, generator: torch.Generator) -> Tensor | None:
-        """The same clip from the frame cache, which is filled; None without one, or too large."""
-        if self.frame_cache is None:
-            return None
-        key = self.frame_cache.key(
-            content=content_hash(item.path),
-            preprocessing=self.preprocessing,
-            start_seconds=item.start_seconds,
-            end_seconds=item.end_seconds,
-            sample_fps=self.sampling.sample_fps,
-            stored_flow=is_stored_flow(item),
-        )
-        clip = self.frame_cache.get(key)
-        if clip is None:
-            clip = self._resized_video(item, self.frame_cache.max_video_bytes)
-            if clip is None:
-                return None
-            self.frame_cache.put(key, clip)
-        return clip.frames_TCHW[self._draw(len(clip), generator)]
-
-    def _resized_video(self, item: VideoItem, max_bytes: int) -> Clip | None:
-        """All frames that clips are drawn from, resized; None if they are too many."""
-        with open_item(item, self._reading) as source:
-            frame_indices = self._kept_frames(source)
-            parts: list[Clip] = []
-            for clip in source.iterate(chunk=32, sample_fps=self.sampling.sample_fps):
-                resized_TCHW = resize(clip.frames_TCHW, self.preprocessing)
-                if resized_TCHW[0].numel() * len(frame_indices) > max_bytes:
-                    return None
-                parts.append(
-                    Clip(
-                        frames_TCHW=resized_TCHW,
-                        pts_seconds_T=clip.pts_seconds_T,
-                        frame_indices_T=clip.frame_indices_T,
-                    )
-                )
-            if not parts:
-                raise _no_frames(source.name)
-            return Clip(
-                frames_TCHW=torch.cat([part.frames_TCHW for part in parts]),
-                pts_seconds_T=torch.cat([part.pts_seconds_T for part in parts]),
-                frame_indices_T=torch.cat([part.frame_indices_T for part in parts]),
-                truncated=source.truncated,
-            )
-
-    def _kept_frames(self, source: VideoSource) -> Sequence[int]:
-        """Indices of the frames that clips are drawn from (`frame_stride` comes later)."""
-        frames = source.frame_range()
-        if not frames:
-            raise _no_frames(source.name)
-        if self.sampling.sample_fps is None:
-            return frames
-        kept = thin(source.pts_seconds().tolist(), sample_fps=self.sampling.sample_fps)
-        return [frames[i] for i in kept]
 
     def _draw(self, num_frames: int, generator: torch.Generator) -> list[int]:
         skipped = self.preprocessing.has_quirk("skip_first_frame")
@@ -353,20 +294,13 @@ class FeatureDataset(_LabelledClips):
         view = integer(len(features_VTD), generator)
         num_frames = features_VTD.shape[1]
         if num_frames == 0:
-            raise _no_frames(self.items[index].path)
+            raise no_frames(self.items[index].path)
         length = self._clip_length or num_frames
         start = integer(max(num_frames - length, 0) + 1, generator)
         return features_VTD[view, start : start + length].clone()
 
     def _blank(self) -> Tensor:
         return torch.zeros((1, self.features[0].features_VTD.shape[2]))
-
-
-def _no_frames(name: str) -> MediaError:
-    return MediaError(
-        f"{name}: there is no frame in the video or its interval; at least one is needed. Correct "
-        "the interval's seconds, or take the video off the list."
-    )
 
 
 def _pad(steps: Tensor, num_steps: int) -> Tensor:

@@ -70,7 +70,7 @@ def visual_features(
     from_files = all(is_feature_path(item.path) for item in items)
     if from_files or media == "video" or backbone is None or preprocessing is None:
         yield from extract_features(
-            [_as_video(item) for item in items],
+            [as_video(item) for item in items],
             None if from_files else backbone,
             None if from_files else preprocessing,
             sampling=sampling or SamplingConfig(),
@@ -183,7 +183,8 @@ def _finished(
         yield features
 
 
-def _as_video(item: CaptionItem) -> VideoItem:
+def as_video(item: CaptionItem) -> VideoItem:
+    """The item as one of a list of videos."""
     return VideoItem(
         path=item.path,
         video_id=item.item_id,

@@ -13,11 +13,15 @@ from typing import Literal, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from lrcn.errors import ConfigError
 from lrcn.models.image_captioner import Captioner, CaptionState
 from lrcn.structures import IGNORE_INDEX, CaptionBatch
 from lrcn.tasks.task import LossSums, Task
+
+_PIXELS_AT_ONCE = 128 * 224 * 224
+"""Whose activations are kept at once; above it they are computed twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +128,23 @@ def visual_features(model: Captioner, batch: CaptionBatch) -> Tensor:
     if model.config.visual == "none":
         return batch.frames_BTCHW.new_zeros((*batch.valid_mask_BT.shape, 0), dtype=torch.float32)
     valid_BT = batch.valid_mask_BT
-    features_ND = model.features(batch.frames_BTCHW[valid_BT])
+    features_ND = _frame_features(model, batch.frames_BTCHW[valid_BT])
     features_BTD = features_ND.new_zeros(*valid_BT.shape, features_ND.shape[-1])
     features_BTD[valid_BT] = features_ND
     return features_BTD
+
+
+def _frame_features(model: Captioner, frames_NCHW: Tensor) -> Tensor:
+    """features_ND; of a long video in pieces that are computed once more in the backward pass.
+
+    So a video of any length takes the memory of one piece (Chen et al., arXiv 1604.06174).
+    """
+    at_once = max(1, _PIXELS_AT_ONCE // (frames_NCHW.shape[-1] * frames_NCHW.shape[-2]))
+    if len(frames_NCHW) <= at_once or not torch.is_grad_enabled():
+        return model.features(frames_NCHW)
+    return torch.cat(
+        [
+            checkpoint(model.features, piece, use_reentrant=False)
+            for piece in torch.split(frames_NCHW, at_once)
+        ]
+    )

@@ -19,17 +19,16 @@ from lrcn.data.augment import chance
 from lrcn.data.cache import FeatureCache
 from lrcn.data.caption_batches import CaptionKey, CaptionSampler, EncodedCaptions
 from lrcn.data.captions import with_caption_items
-from lrcn.data.images import read_image
 from lrcn.data.sampler import keyed_generator
 from lrcn.data.semantics import SemanticSource
 from lrcn.data.semantics.read import find_beliefs
-from lrcn.data.transforms import TrainTransform, resized_size
 from lrcn.data.visual_features import visual_features
 from lrcn.engine import FastBackbone, Processes, choose_precision, fast_backbone
-from lrcn.errors import ConfigError, MissingFilesError
+from lrcn.errors import MissingFilesError
 from lrcn.models.image_captioner import Captioner
 from lrcn.structures import CaptionBatch, CaptionList, SkippedFile, VideoFeatures
 from lrcn.train.caption_config import CaptionExperiment
+from lrcn.train.caption_pixels import CaptionPixels
 from lrcn.train.caption_score import Held, padded, score_captioner
 from lrcn.train.log import RunLog
 from lrcn.train.validate import Score
@@ -81,7 +80,7 @@ class CaptionExamples:
         self._model = model
         self._train = self._part(train)
         self._val = None if val is None else self._part(val)
-        self._transform: TrainTransform | None = None
+        self._pixels: CaptionPixels | None = None
         self._sampler = self._make_sampler()
 
     @property
@@ -102,12 +101,9 @@ class CaptionExamples:
                 self._val = self._with_features(self._val, mirrored=False)
             self._sampler = self._make_sampler()
             return
-        if self._train.captions.media == "video":
-            raise ConfigError(
-                "the CNN of a video captioner stays frozen: leave train.unfreeze_at out"
-            )
         assert model.preprocessing is not None
-        self._transform = TrainTransform(model.preprocessing, self.experiment.dataset.transform)
+        settings, media = self.experiment.dataset, self._train.captions.media
+        self._pixels = CaptionPixels(settings, model.preprocessing, media)
         self._train = self._part(self._train.captions)
         self._val = None if self._val is None else self._part(self._val.captions)
 
@@ -133,7 +129,13 @@ class CaptionExamples:
         part = self._val
         if part is None:
             return None
-        held = Held(captions=part.captions, encoded=part.encoded, features=part.features)
+        held = Held(
+            captions=part.captions,
+            encoded=part.encoded,
+            features=part.features,
+            pixels=self._pixels,
+            note=lambda file: self._note(file, len(part.captions)),
+        )
         training = {tuple(ids) for item in self._train.encoded.ids for ids in item}
         return score_captioner(
             model,
@@ -199,21 +201,28 @@ class CaptionExamples:
         return source.space.features(beliefs, noise=share, seed=seed, key=name)
 
     def _pixel_batches(self, keys: Sequence[CaptionKey]) -> Iterator[CaptionBatch]:
-        """One batch, as an iterator, which `run_ahead` wants."""
-        assert self._transform is not None
-        needed_px = max(resized_size(1, 1, self._transform.preprocessing))
+        """One batch, as an iterator, which `run_ahead` wants; an item is read once for it."""
+        assert self._pixels is not None
         frames: list[Tensor] = []
-        read: dict[int, Tensor] = {}
+        used: list[CaptionKey] = []
+        read: dict[int, Tensor | SkippedFile] = {}
         for key in keys:
             if key.item not in read:
-                path = self._train.captions.items[key.item].path
-                read[key.item] = read_image(path, for_px=needed_px)
-            frames.append(self._transform(read[key.item][None], self._generator(key)))
-        inputs_BL, targets_BL = self._train.encoded.tensors(keys)
+                read[key.item] = self._pixels.read(self._train.captions.items[key.item])
+            found = read[key.item]
+            if isinstance(found, SkippedFile):
+                self._note(found, len(self._train.captions))
+                frames.append(self._pixels.blank())
+                used.append(key._replace(counts=False))
+            else:
+                frames.append(self._pixels.augment(found, self._generator(key)))
+                used.append(key)
+        inputs_BL, targets_BL = self._train.encoded.tensors(used)
+        frames_BTCHW, valid_mask_BT = padded(frames)
         yield CaptionBatch(
-            frames_BTCHW=torch.stack(frames),
+            frames_BTCHW=frames_BTCHW,
             features_BTD=None,
-            valid_mask_BT=torch.ones(len(keys), 1, dtype=torch.bool),
+            valid_mask_BT=valid_mask_BT,
             inputs_BL=inputs_BL,
             targets_BL=targets_BL,
             item_ids=self._ids(keys),

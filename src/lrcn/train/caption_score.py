@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from lrcn.data.caption_batches import CaptionKey, EncodedCaptions
-from lrcn.data.images import read_image
-from lrcn.data.transforms import EvalTransform, resized_size
 from lrcn.decoding.describe import describe
 from lrcn.engine import Processes
+from lrcn.errors import MissingFilesError
 from lrcn.metrics.caption_scores import score_captions
 from lrcn.models.image_captioner import Captioner
-from lrcn.structures import IGNORE_INDEX, CaptionList
+from lrcn.structures import IGNORE_INDEX, CaptionList, SkippedFile
 from lrcn.train.caption_config import WatchConfig
+from lrcn.train.caption_pixels import CaptionPixels
 from lrcn.train.collapse import collapse_warning, watch_sentences
 from lrcn.train.validate import Score
 
 _AT_ONCE = 64
 """Items described together."""
+_FRAMES_AT_ONCE = 64
+"""Frames per call of the CNN."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,10 @@ class Held:
     encoded: EncodedCaptions
     features: Sequence[Tensor] | None
     """features_VTD of every item; None where the CNN computes them anew."""
+    pixels: CaptionPixels | None
+    """Reads the items where there are no features."""
+    note: Callable[[SkippedFile], None]
+    """Told of items that cannot be read; raises where none may be left out."""
 
 
 @dataclass
@@ -77,8 +83,11 @@ def score_captioner(
         num_described = min(num_described, watch.max_items)
     own = _Said()
     places = range(processes.rank, len(held.captions), processes.world_size)
-    for chunk in _chunks(places):
-        features_BTD, valid_mask_BT = _features(model, held, chunk, device)
+    for some in _chunks(places):
+        chunk, features = _features(model, held, some, device)
+        if not chunk:
+            continue
+        features_BTD, valid_mask_BT = padded(features)
         seen = (features_BTD.to(device), valid_mask_BT.to(device))
         described = [place for place in chunk if place < num_described]
         _say(own, model, held, described, seen, watch=watch)
@@ -86,6 +95,11 @@ def score_captioner(
     said = _Said()
     for part in processes.gather_objects(own):
         said.add(part)
+    if not said.num_words:
+        raise MissingFilesError(
+            f"none of the {len(held.captions)} validation items can be read; at least 1 is needed."
+            " Repair them, or give others with --val-data"
+        )
     sentences = said.sentences
     loss_sum, num_words, num_unknown = said.loss_sum, said.num_words, said.num_unknown
     watched = watch_sentences(
@@ -157,32 +171,36 @@ def _weigh(
 
 def _features(
     model: Captioner, held: Held, chunk: Sequence[int], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """features_BTD and valid_mask_BT of some items, by the CNN as it is where it learns."""
+) -> tuple[Sequence[int], list[Tensor]]:
+    """features_TD of the items that can be read, by the CNN as it is where it learns."""
     if model.config.visual == "none":
-        return torch.zeros(len(chunk), 1, 0), torch.ones(len(chunk), 1, dtype=torch.bool)
+        return chunk, [torch.zeros(1, 0)] * len(chunk)
     if held.features is not None:
-        return padded([held.features[place][0] for place in chunk])
-    preprocessing = model.preprocessing
-    assert preprocessing is not None
-    transform, needed_px = EvalTransform(preprocessing), max(resized_size(1, 1, preprocessing))
-    frames = [
-        transform(read_image(held.captions.items[place].path, for_px=needed_px)[None])[0, 0]
-        for place in chunk
-    ]
-    features_BD = model.features(torch.stack(frames).to(device)).float()
-    return features_BD[:, None], torch.ones(len(chunk), 1, dtype=torch.bool)
+        return chunk, [held.features[place][0] for place in chunk]
+    assert held.pixels is not None
+    places, features = [], []
+    for place in chunk:
+        frames = held.pixels.measured(held.captions.items[place])
+        if isinstance(frames, SkippedFile):
+            held.note(frames)
+            continue
+        pieces = [
+            model.features(f.to(device)).float() for f in torch.split(frames, _FRAMES_AT_ONCE)
+        ]
+        places.append(place)
+        features.append(torch.cat(pieces).cpu())
+    return places, features
 
 
-def padded(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """features_BTD and valid_mask_BT of items of any number of frames."""
-    longest = max(len(one) for one in features)
-    features_BTD = torch.zeros(len(features), longest, features[0].shape[1])
-    valid_mask_BT = torch.zeros(len(features), longest, dtype=torch.bool)
-    for row, one in enumerate(features):
-        features_BTD[row, : len(one)] = one
+def padded(items: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Features or frames of any number of steps as one tensor B x T x ..., and valid_mask_BT."""
+    longest = max(len(one) for one in items)
+    padded_BTX = items[0].new_zeros((len(items), longest, *items[0].shape[1:]))
+    valid_mask_BT = torch.zeros(len(items), longest, dtype=torch.bool)
+    for row, one in enumerate(items):
+        padded_BTX[row, : len(one)] = one
         valid_mask_BT[row, : len(one)] = True
-    return features_BTD, valid_mask_BT
+    return padded_BTX, valid_mask_BT
 
 
 def _chunks(places: range) -> Iterator[range]:

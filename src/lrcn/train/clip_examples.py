@@ -27,6 +27,7 @@ from lrcn.data.loader import (
     make_loader,
 )
 from lrcn.data.transforms import TrainTransform
+from lrcn.data.video_frames import SMALL_PX
 from lrcn.engine import FastBackbone, Processes, choose_precision, fast_backbone
 from lrcn.errors import MissingFilesError
 from lrcn.models.activity import ActivityModel
@@ -35,9 +36,6 @@ from lrcn.train.config import Experiment
 from lrcn.train.log import RunLog
 from lrcn.train.step import mixed_batch
 from lrcn.train.validate import Score, answer, score
-
-_FRAME_CACHE_PX = 128
-"""Frames of at most this size are worth keeping on disk between epochs."""
 
 
 class ClipExamples:
@@ -157,7 +155,7 @@ class ClipExamples:
     def _clip_dataset(self, model: ActivityModel) -> ClipDataset:
         settings = self.experiment.dataset
         assert model.preprocessing is not None
-        small = model.preprocessing.input_px <= _FRAME_CACHE_PX
+        small = model.preprocessing.input_px <= SMALL_PX
         keep = settings.cache == "frames" or (settings.cache == "auto" and small)
         if settings.modality == "flow" and not keep and not self.train.items[0].holds_flow:
             self.log.say(
