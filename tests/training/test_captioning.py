@@ -30,11 +30,11 @@ from lrcn.structures import VideoFeatures
 from lrcn.tasks.captioning import CaptioningConfig
 from lrcn.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment, WatchConfig
-from lrcn.train.caption_run import _start_from
 from lrcn.train.config import TrainConfig
 from lrcn.train.loop import Trainer
 from lrcn.train.run import load_any_experiment, load_experiment
 from lrcn.train.session import train
+from lrcn.train.start import start_captioner
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -315,7 +315,7 @@ def test_an_imagenet_classifier_gives_the_logits_that_captions_see() -> None:
         seed=7,
     )
 
-    _start_from(model, start, "imagenet")
+    start_captioner(model, start, "imagenet")
 
     assert model.backbone.fc8.weight.equal(start.head.linear.weight)
     assert model.backbone.conv1.weight.equal(start.backbone.conv1.weight)

@@ -216,14 +216,30 @@ def _base(
     base = recipes.get("auto")
     if init is None or config is not None:
         return base
-    from lrcn.checkpoint import load_model
+    from lrcn.checkpoint import CAPTION_TASK, load_model, task_of
 
+    if task_of(init) == CAPTION_TASK:
+        return _like_captioner(base, init)
     start = load_model(init)
     dataset = replace(base.dataset, sampling=start.sampling)
     own = start.model.preprocessing
     if own is not None and own.modality == "flow":
         dataset = replace(dataset, modality=own.modality, flow=own.flow)
     return replace(base, model=start.model.config, dataset=dataset)
+
+
+def _like_captioner(base: Experiment, init: Path) -> Experiment:
+    """The experiment with the CNN of a captioner, and with its layers over frames if it has any."""
+    from lrcn.checkpoint import load_captioner
+
+    start = load_captioner(init)
+    own = start.model.config
+    names = ["backbone", "feature_layer", "input_px", "crop_fraction", "feature_dim"]
+    if own.reads_frames:
+        names += ["hidden_size", "num_layers", "unit"]
+    model = replace(base.model, **{name: getattr(own, name) for name in names})
+    dataset = replace(base.dataset, sampling=start.sampling)
+    return replace(base, model=model, dataset=dataset)
 
 
 def _activity_experiment(

@@ -87,8 +87,10 @@ def _base(
         start = load_captioner(init)
         if start.model.config.visual == "none":
             return base
-        return replace(base, model=start.model.config, decoding=start.decoding)
-    own = load_model(init).model.config
+        dataset = replace(base.dataset, sampling=start.sampling)
+        return replace(base, model=start.model.config, dataset=dataset, decoding=start.decoding)
+    recogniser = load_model(init)
+    own, dataset = recogniser.model.config, replace(base.dataset, sampling=recogniser.sampling)
     model = replace(
         base.model,
         backbone=own.backbone,
@@ -96,7 +98,7 @@ def _base(
         input_px=own.input_px,
         crop_fraction=own.crop_fraction,
     )
-    return replace(base, model=model)
+    return replace(base, model=model, dataset=dataset)
 
 
 def _without_backbone_for_features(experiment: CaptionExperiment) -> CaptionExperiment:

@@ -13,6 +13,7 @@ from lrcn.data.modality import flow_preprocessing
 from lrcn.engine import Processes
 from lrcn.errors import ModelError
 from lrcn.models.activity import NO_BACKBONE, ActivityModel, create_model
+from lrcn.models.image_captioner import Captioner
 from lrcn.models.visual import VisualModel
 from lrcn.nn.backbones import starts_random
 from lrcn.structures import ClipBatch, Quirk, VideoList, quirks_of
@@ -22,6 +23,7 @@ from lrcn.train.config import Experiment, TrainConfig
 from lrcn.train.data import TrainingData, prepare_data
 from lrcn.train.log import RunLog
 from lrcn.train.problem import Problem
+from lrcn.train.start import load_start, start_recogniser
 from lrcn.video.features import read_features
 
 
@@ -43,7 +45,7 @@ def prepare_activity(
     data = prepare_data(experiment, run_dir, processes, resume=resume)
     dataset = replace(experiment.dataset, flow=data.flow, layout=data.layout)
     experiment = replace(experiment, dataset=dataset)
-    saved = _build_model(experiment, data, run_dir, resume=resume)
+    saved, started = _build_model(experiment, data, run_dir, resume=resume)
 
     def make_examples(processes: Processes, device: torch.device, log: RunLog) -> ClipExamples:
         return ClipExamples(
@@ -59,7 +61,7 @@ def prepare_activity(
         split=data.how,
         num_train=len(data.train),
         num_val=0 if data.val is None else len(data.val),
-        warnings=(*advice, *data.warnings),
+        warnings=(*advice, *started, *data.warnings),
         skipped=data.skipped,
         what=_what(data, saved.model),
     )
@@ -96,19 +98,20 @@ def let_random_cnn_learn(
 
 def _build_model(
     experiment: Experiment, data: TrainingData, run_dir: Path, *, resume: bool
-) -> SavedModel:
-    """A new model, the one to start from, or the one to continue."""
+) -> tuple[SavedModel, tuple[str, ...]]:
+    """A new model, the one to start from, or the one to continue; and what it started from."""
     sampling = experiment.dataset.sampling
     card = ModelCard(data=experiment.dataset.data)
     if resume and (run_dir / "last").is_dir():
-        return load_model(run_dir / "last")
+        return load_model(run_dir / "last"), ()
     config = experiment.model
     class_names = data.train.class_names
     multi_label = experiment.task.multi_label
     multi_label = data.train.multi_label if multi_label is None else multi_label
     if config.backbone == NO_BACKBONE and config.feature_dim is None:
         config = replace(config, feature_dim=_feature_width(data.train))
-    start = load_model(experiment.init).model if experiment.init is not None else None
+    start = load_start(experiment.init) if experiment.init is not None else None
+    started: tuple[str, ...] = ()
     if start is not None and start.backbone is not None:
         config = replace(config, weights="random")
     model = create_model(config, class_names, multi_label=multi_label, seed=experiment.train.seed)
@@ -116,11 +119,15 @@ def _build_model(
         own = flow_preprocessing(model.backbone.preprocessing, data.flow)
         model.backbone.preprocessing = model.preprocessing = own
     if start is not None:
-        _start_from(model, start, str(experiment.init))
+        if isinstance(start, Captioner):
+            started = (start_recogniser(model, start, str(experiment.init)),)
+        else:
+            assert isinstance(start, ActivityModel)
+            _start_from(model, start, str(experiment.init))
         take_normalisation(model, start)
     _reproduce_quirks(model, experiment.dataset.original_quirks)
     model.config = experiment.model if config.backbone != NO_BACKBONE else config
-    return SavedModel(model, sampling, card)
+    return SavedModel(model, sampling, card), started
 
 
 def _start_from(model: ActivityModel, start: ActivityModel, source: str) -> None:

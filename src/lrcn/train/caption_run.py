@@ -9,25 +9,18 @@ from pathlib import Path
 
 import torch
 
-from lrcn.checkpoint import (
-    CAPTION_TASK,
-    ModelCard,
-    SavedCaptioner,
-    load_captioner,
-    load_model,
-    task_of,
-)
+from lrcn.checkpoint import ModelCard, SavedCaptioner, load_captioner
 from lrcn.data.caption_split import divide_captions, refuse_caption_leaks
 from lrcn.data.captions import read_captions, select_captions, with_caption_items
 from lrcn.data.sampler import keyed_generator
 from lrcn.data.semantics import LabelSpace, SemanticSource, read_semantics
 from lrcn.data.semantics.read import find_beliefs
 from lrcn.engine import Processes
-from lrcn.errors import ConfigError, ModelError
+from lrcn.errors import ConfigError
 from lrcn.metrics.caption_scores import splitter
 from lrcn.metrics.document_frequencies import DocumentFrequencies
 from lrcn.models.image_captioner import Captioner, create_captioner
-from lrcn.models.visual import NO_BACKBONE, VisualModel
+from lrcn.models.visual import NO_BACKBONE
 from lrcn.structures import CaptionBatch, CaptionItem, CaptionList, SkippedFile
 from lrcn.tasks.captioning import CaptioningTask
 from lrcn.tasks.self_critical import SelfCriticalTask
@@ -39,6 +32,7 @@ from lrcn.train.caption_examples import CaptionExamples
 from lrcn.train.log import RunLog
 from lrcn.train.problem import Problem
 from lrcn.train.run import SPLIT_NAME, write_text
+from lrcn.train.start import load_start, start_captioner
 from lrcn.video.features import read_features
 
 
@@ -79,7 +73,7 @@ def prepare_captions(
     if processes.is_main and not (run_dir / SPLIT_NAME).exists():
         write_text(run_dir / SPLIT_NAME, _division_text(data))
     source = _semantics(experiment, data.train)
-    saved = _build_model(experiment, data, run_dir, source, resume=resume)
+    saved, started = _build_model(experiment, data, run_dir, source, resume=resume)
 
     def make_examples(processes: Processes, device: torch.device, log: RunLog) -> CaptionExamples:
         return CaptionExamples(
@@ -102,7 +96,7 @@ def prepare_captions(
         split=data.how,
         num_train=len(data.train),
         num_val=0 if data.val is None else len(data.val),
-        warnings=(*advice, *data.warnings),
+        warnings=(*advice, *started, *data.warnings),
         skipped=data.skipped,
         what=_what(data, saved.model),
     )
@@ -219,10 +213,10 @@ def _build_model(
     semantics: SemanticSource | None,
     *,
     resume: bool,
-) -> SavedCaptioner:
-    """A new model, the one to start from, or the one to continue."""
+) -> tuple[SavedCaptioner, tuple[str, ...]]:
+    """A new model, the one to start from, or the one to continue; and what it started from."""
     if resume and (run_dir / "last").is_dir():
-        return load_captioner(run_dir / "last")
+        return load_captioner(run_dir / "last"), ()
     config, settings = experiment.model, experiment.dataset
     if semantics is not None:
         config = replace(config, feature_dim=semantics.space.feature_dim)
@@ -230,7 +224,7 @@ def _build_model(
         first = data.train.items[0]
         width = int(read_features(first.path, first.item_id).shape[1])
         config = replace(config, feature_dim=width)
-    start = None if experiment.init is None else _load_start(experiment.init)
+    start = None if experiment.init is None else load_start(experiment.init)
     if start is not None and start.backbone is not None:
         config = replace(config, weights="random")
     if isinstance(start, Captioner):
@@ -244,11 +238,12 @@ def _build_model(
             max_size=settings.max_size,
         )
     model = create_captioner(config, vocabulary, seed=experiment.train.seed)
+    started: tuple[str, ...] = ()
     if start is not None:
-        _start_from(model, start, str(experiment.init))
+        started = (start_captioner(model, start, str(experiment.init)),)
         take_normalisation(model, start)
     model.config = experiment.model if config.backbone != NO_BACKBONE else config
-    return SavedCaptioner(
+    saved = SavedCaptioner(
         model,
         ModelCard(data=settings.data),
         media=data.train.media,
@@ -256,48 +251,7 @@ def _build_model(
         decoding=experiment.decoding,
         semantics=None if semantics is None else semantics.space,
     )
-
-
-def _load_start(init: str) -> VisualModel:
-    if task_of(init) == CAPTION_TASK:
-        return load_captioner(init).model
-    return load_model(init).model
-
-
-def _start_from(model: Captioner, start: VisualModel, source: str) -> None:
-    """Copy every weight that fits: a captioner's, a language model's, or a recogniser's CNN.
-
-    Words that enter a layer before the picture's share (weights to its left) fit a layer without a
-    picture too (the paper's code: `train_lrcn.from_lm.sh`).
-
-    Raises:
-        ModelError: nothing fits.
-    """
-    weights, own = start.state_dict(), model.state_dict()
-    words = isinstance(start, Captioner)
-    if not words:
-        # What tells classes is the layer that captions see (paper 3.2): ImageNet's logits.
-        for part in ("weight", "bias"):
-            if f"head.linear.{part}" in weights:
-                weights[f"backbone.fc8.{part}"] = weights.pop(f"head.linear.{part}")
-    copied = 0
-    for name, theirs in weights.items():
-        if name not in own or not (words or name.startswith("backbone.")):
-            continue
-        mine = own[name]
-        if mine.shape == theirs.shape:
-            mine.copy_(theirs)
-            copied += mine.ndim > 1  # a bias alone is no start
-        elif name.endswith("weight_ih") and len(mine) == len(theirs) and theirs.ndim == 2:
-            shared = min(mine.shape[1], theirs.shape[1])
-            mine[:, :shared] = theirs[:, :shared]
-            copied += 1
-    if not copied:
-        raise ModelError(
-            f"{source} cannot start this model: not one of its weights fits."
-            " Give a captioner of the same sizes, or a recogniser with the same backbone"
-        )
-    model.load_state_dict(own)
+    return saved, started
 
 
 def _what(data: CaptionData, model: Captioner) -> str:
