@@ -96,6 +96,41 @@ def test_the_search_can_be_chosen(command, run: Path, flags: list[str], expected
     assert {key: decoding[key] for key in expected} == expected
 
 
+def test_retrieval_is_measured_kept_and_reported(command, run: Path) -> None:
+    test = write_caption_features(run.parent / "test", copies=1)
+    ask = ("evaluate", run, "--data", test, "--retrieval", "--quiet")
+    done = command(*ask, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["task"] == "retrieval"
+    for way in ("caption_to_image", "image_to_caption"):
+        for key in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank"):
+            low, high = found[f"{way}_{key}_interval"]
+            assert low <= found[f"{way}_{key}"] <= high
+        assert found[f"{way}_recall_at_1"] > 0.5 > found["chance"][f"{way}_recall_at_1"]
+    assert found["protocol"]["retrieval"]["num_images"] == 12
+    assert found["protocol"]["seed"] == 0
+    done = command(*ask, "--num-images", "4", "--no-normalise", "--count-eos")
+    assert done.code == 0, done.err
+    assert "4 videos and 8 captions" in done.out
+    done = command("evaluate", run, "--data", test, "--quiet")
+    assert "vocabulary_use" in done.out
+    assert "novelty" in done.out
+    assert command("report", run).code == 0
+    page = (run / "report.html").read_text()
+    assert "Recall@10" in page
+    assert page.count("chance") == 2
+
+    for flags, message in (
+        (("--num-images", "4"), "go with --retrieval"),
+        (("--retrieval", "--beam-size", "2"), "has no effect"),
+        (("--retrieval", "--num-images", "99"), "the data has 12"),
+    ):
+        done = command("evaluate", run, "--data", test, *flags)
+        assert done.code == 2
+        assert message in done.err
+
+
 def test_what_was_trained_on_is_not_measured(command, run: Path) -> None:
     data = run.parent / "data" / "captions.csv"
     done = command("evaluate", run, "--data", data, "--json", "--quiet")

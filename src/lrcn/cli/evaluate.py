@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lrcn.cli.decoding import NO_DECODING, DecodingFlags
 from lrcn.cli.evaluate_captions import evaluate_captioner
+from lrcn.cli.evaluate_retrieval import NO_RETRIEVAL, RetrievalFlags
 from lrcn.cli.measuring import (
     DataSource,
     FlowChoice,
@@ -72,11 +73,13 @@ def evaluate(
     overwrite: bool = False,
     segment_options: SegmentOptions = DEFAULT_SEGMENTS,
     decoding: DecodingFlags = NO_DECODING,
+    retrieval: RetrievalFlags = NO_RETRIEVAL,
     compute: ComputeOptions = DEFAULTS,
 ) -> int:
     """Measure a model by the paper's protocol: clips of 16 frames, stride 8, mean of softmax.
 
-    A captioner is measured by the sentences that it writes: BLEU, ROUGE-L, CIDEr-D, METEOR.
+    A captioner is measured by the sentences that it writes: BLEU, ROUGE-L, CIDEr-D, METEOR; or,
+    with --retrieval, by how well it finds the photo of a sentence and the sentence of a photo.
 
     Measured is the part that --split names; else DATA's test part; else, of the data that the
     run was trained on, the part that it held out; else everything. Clip length, stride and rate
@@ -115,6 +118,7 @@ def evaluate(
         overwrite: Replace the file named by --out.
         segment_options: How segments are found, where the truth has start and end.
         decoding: How a captioner searches for sentences.
+        retrieval: Finding photos by sentences and sentences by photos.
         compute: Options of every command that computes.
     """
     if out is not None:
@@ -137,8 +141,9 @@ def evaluate(
             compute=compute,
             semantics=semantics,
             semantic_noise=semantic_noise,
+            retrieval=retrieval,
         )
-    _refuse_flags_of_captioners(images, semantics, semantic_noise)
+    _refuse_flags_of_captioners(images, semantics, semantic_noise, retrieval)
     device = compute.start()
     from lrcn.data.cache import FeatureCache
     from lrcn.evaluate.protocol import CROPS_OF, ProtocolConfig
@@ -224,8 +229,10 @@ def evaluate(
 
 
 def _refuse_flags_of_captioners(
-    images: Path | None, semantics: str | None, semantic_noise: float
+    images: Path | None, semantics: str | None, semantic_noise: float, retrieval: RetrievalFlags
 ) -> None:
+    if retrieval != NO_RETRIEVAL:
+        raise UsageError("--retrieval belongs to captioners: leave it out for classes")
     if semantics is not None or semantic_noise:
         raise UsageError("--semantics belongs to captioners: leave it out for classes")
     if images is not None:

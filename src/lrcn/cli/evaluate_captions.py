@@ -6,9 +6,10 @@ import csv
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lrcn.cli.decoding import DecodingFlags
+from lrcn.cli.evaluate_retrieval import NO_RETRIEVAL, RetrievalFlags, show_retrieval
 from lrcn.cli.options import ComputeOptions
 from lrcn.cli.output import print_json, print_line, report_skipped, say, watcher, write_file
 from lrcn.cli.parser import UsageError
@@ -40,6 +41,7 @@ def evaluate_captioner(
     compute: ComputeOptions,
     semantics: str | None = None,
     semantic_noise: float = 0.0,
+    retrieval: RetrievalFlags = NO_RETRIEVAL,
 ) -> int:
     """Measure the captioner of a model folder; see `lrcn evaluate`.
 
@@ -58,11 +60,14 @@ def evaluate_captioner(
         compute: Where and how.
         semantics: Predictions of the items, for a model that takes those.
         semantic_noise: Share of every distribution that goes to false labels.
+        retrieval: Whether and how to measure by retrieval, not by sentences.
     """
+    ranking = retrieval.config(decoding)
     device = compute.start()
     from lrcn.checkpoint import load_captioner
     from lrcn.data.cache import FeatureCache
     from lrcn.evaluate.captions import evaluate_captions
+    from lrcn.evaluate.retrieval import RetrievalResults, evaluate_retrieval
 
     saved = load_captioner(folder)
     run = _run_of(folder)
@@ -77,32 +82,39 @@ def evaluate_captioner(
         need_media=source is None,
     )
     chosen, choice = _choose(captions, run, split, allow_leaks=allow_leaks)
+    what = str(options) if ranking is None else f"by retrieval, {ranking}"
     where = f"{len(chosen)} {chosen.media}s: {choice.split} ({choice.how})"
-    say(f"measuring on {where}, {options}", quiet=compute.quiet)
+    say(f"measuring on {where}, {what}", quiet=compute.quiet)
     for note in (*choice.warnings, *chosen.notes):
         say(f"note: {note}", quiet=compute.quiet)
+    how: dict[str, Any] = {
+        "choice": choice,
+        "precision": compute.precision,
+        "device": device,
+        "cache": None if no_cache else FeatureCache(),
+        "decode_threads": 2,
+        "missing": missing or "error",
+        "seed": compute.seed_or_zero,
+        "model_path": str(folder),
+        "semantics": source,
+    }
+    results: CaptionResults | RetrievalResults
     with watcher("evaluating", quiet=compute.quiet) as watch:
-        results = evaluate_captions(
-            saved,
-            chosen,
-            options,
-            choice=choice,
-            precision=compute.precision,
-            device=device,
-            cache=None if no_cache else FeatureCache(),
-            decode_threads=2,
-            missing=missing or "error",
-            seed=compute.seed_or_zero,
-            model_path=str(folder),
-            watch=watch,
-            semantics=source,
-        )
+        if ranking is None:
+            training = _training_captions(run)
+            results = evaluate_captions(
+                saved, chosen, options, training=training, watch=watch, **how
+            )
+        else:
+            results = evaluate_retrieval(saved, chosen, ranking, watch=watch, **how)
     kept_in = [] if run is None else [results.save(run)]
     if out is not None:
         write_file(out, results.to_json())
         kept_in.append(out)
     if as_json:
         print_json(results.to_dict())
+    elif isinstance(results, RetrievalResults):
+        show_retrieval(results)
     else:
         _show(results)
     for place in kept_in:
@@ -136,6 +148,38 @@ def _semantics(
     if files is None:
         raise UsageError("--semantics is missing: give the file with the items' predictions")
     return SemanticSource.read(files, saved.semantics, noise=noise, seed=seed)
+
+
+def _training_captions(run: Path | None) -> list[str] | None:
+    """The sentences that a run learnt from, to count copies of them; None where they are gone."""
+    from lrcn.data.captions import read_captions
+    from lrcn.errors import LrcnError
+    from lrcn.train.caption_config import CaptionExperiment
+    from lrcn.train.run import load_any_experiment
+
+    if run is None:
+        return None
+    experiment = load_any_experiment(run)
+    assert isinstance(experiment, CaptionExperiment)
+    settings = experiment.dataset
+    trained, _ = _seen(run)
+    try:
+        captions = read_captions(
+            settings.data,
+            layout=settings.layout,
+            images=settings.images,
+            missing="skip",
+            media=settings.media,
+            need_media=False,
+        )
+    except LrcnError:
+        return None
+    return [
+        text
+        for item in captions.items
+        if os.path.realpath(item.path) in trained
+        for text in item.captions
+    ] or None
 
 
 def _run_of(folder: Path) -> Path | None:
@@ -260,7 +304,8 @@ def _show(results: CaptionResults) -> None:
     for key, value in results.metrics.items():
         interval = results.intervals.get(key)
         note = f"   95 % interval {interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-        print_line(f"  {key:24} {value:>8.4f}{note}")
+        shown = f"{value:.0f}" if key == "vocabulary_size" else f"{value:.4f}"
+        print_line(f"  {key:24} {shown:>8}{note}")
     for name, reason in protocol.left_out.items():
         print_line(f"  {name:24} {'-':>8}   {reason}")
     print_line()

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lrcn.errors import OutputError
+from lrcn.errors import DataError, OutputError
 
 _SUFFIX = ".safetensors"
 _STALE_SECONDS = 3600.0
@@ -84,25 +84,11 @@ class TensorStore:
         Raises:
             OutputError: If the folder cannot be written, or the disk is full.
         """
-        from safetensors.torch import save_file
-
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        described = {
-            "meta": json.dumps(dict(meta)),
-            "checksums": json.dumps({name: _checksum(t) for name, t in plain.items()}),
-        }
-        path = self.path(key)
-        unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(plain, unfinished, metadata=described)
-            unfinished.replace(path)
-        except Exception as error:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
+            write_tensors(self.path(key), tensors, meta)
+        except OutputError as error:
             raise OutputError(
-                f"the cache file {path} cannot be written: {error}. It needs a writable folder "
-                "with free space. Set LRCN_CACHE to another folder, or prune the cache."
+                f"{error}. It belongs to the cache: set LRCN_CACHE to another folder, or prune it"
             ) from error
 
     def size_bytes(self) -> int:
@@ -136,6 +122,49 @@ class TensorStore:
                 status = path.stat()
                 found.append((status.st_mtime, status.st_size, path))
         return found
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Write one file of tensors with a description, beside its place and then moved there.
+
+    Raises:
+        OutputError: The folder cannot be written, or the disk is full.
+    """
+    from safetensors.torch import save_file
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    described = {
+        "meta": json.dumps(dict(meta)),
+        "checksums": json.dumps({name: _checksum(t) for name, t in plain.items()}),
+    }
+    unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(plain, unfinished, metadata=described)
+        unfinished.replace(path)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path} cannot be written: {error}. A writable folder with free space is needed;"
+            " choose another"
+        ) from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors, backed by the mapped file, and the description of a file of `write_tensors`.
+
+    Raises:
+        DataError: The file is absent, damaged or of another kind.
+    """
+    try:
+        tensors, meta, checksums, _ = _open(path)
+        _verify(tensors, checksums)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is damaged, or of another kind: {error!r}") from error
+    return tensors, meta
 
 
 def _open(

@@ -239,20 +239,7 @@ class Results:
         Raises:
             OutputError: the folder cannot be written.
         """
-        stem = self.created.replace(":", "-")
-        names = [stem, *(f"{stem}-{i}" for i in range(2, 1000))]
-        try:
-            folder = run_dir / FOLDER
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                if write_new(folder / f"{name}.json", self.to_json()):
-                    return folder / f"{name}.json"
-        except OSError as error:
-            raise OutputError(
-                f"results cannot be written below {run_dir}: {error.strerror or error}."
-                " A folder that may be written is needed; choose another, or free the disk"
-            ) from error
-        raise OutputError(f"{folder} holds 999 results of {stem}; remove some")
+        return save_results(run_dir, self.created, self.to_json())
 
 
 _PARTS = (
@@ -310,6 +297,33 @@ def load_results(place: Path) -> Results:
             f"{path} cannot be read: {error}. A results file is needed; evaluate again"
         ) from error
     return Results.from_json(text, where=str(path))
+
+
+def save_results(run_dir: Path, created: str, text: str) -> Path:
+    """Write `results/<UTC time>.json` below a run folder, whole or not at all.
+
+    Args:
+        run_dir: The run folder.
+        created: The time.
+        text: The document.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    stem = created.replace(":", "-")
+    names = [stem, *(f"{stem}-{i}" for i in range(2, 1000))]
+    try:
+        folder = run_dir / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            if write_new(folder / f"{name}.json", text):
+                return folder / f"{name}.json"
+    except OSError as error:
+        raise OutputError(
+            f"results cannot be written below {run_dir}: {error.strerror or error}."
+            " A folder that may be written is needed; choose another, or free the disk"
+        ) from error
+    raise OutputError(f"{folder} holds 999 results of {stem}; remove some")
 
 
 def write_new(path: Path, text: str) -> bool:

@@ -12,12 +12,14 @@ from typing import Any
 
 from lrcn.data.images import is_photo_path, read_image
 from lrcn.errors import LrcnError, ResultsError
-from lrcn.evaluate.caption_results import newest_caption_results
+from lrcn.evaluate.caption_results import newest_caption_results, newest_retrieval_results
 from lrcn.evaluate.captions import CaptionResult, CaptionResults
+from lrcn.evaluate.retrieval import RetrievalResults
 from lrcn.report import figures
 from lrcn.report.log import Curve, curves_of, read_log
 from lrcn.report.markup import definitions, details, figure, paragraph, section, table, text
 from lrcn.report.page import page, write_page
+from lrcn.report.retrieval import retrieval_section
 from lrcn.report.strips import film_strip
 from lrcn.video.features import is_feature_path
 from lrcn.video.source import is_video_path
@@ -41,6 +43,7 @@ _NAVIGATION = (
     ("best", "Best"),
     ("worst", "Worst"),
     ("sentences", "Sentences"),
+    ("retrieval", "Retrieval"),
     ("training", "Training"),
     ("files", "Files"),
     ("protocol", "Protocol"),
@@ -55,6 +58,7 @@ class CaptionRun:
 
     name: str
     results: CaptionResults | None = None
+    retrieval: RetrievalResults | None = None
     curves: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     """What the watch over collapsing sentences said in training."""
@@ -68,10 +72,11 @@ def load_caption_run(run_dir: Path) -> CaptionRun:
         ResultsError: it has neither results nor a log, or the results are damaged.
     """
     results = newest_caption_results(run_dir)
+    retrieval = newest_retrieval_results(run_dir)
     log = read_log(run_dir / "log.jsonl")
     curves = curves_of(log)
     curves.pop("accuracy", None)  # of single words; CIDEr-D says more
-    if results is None and not curves:
+    if results is None and retrieval is None and not curves:
         raise ResultsError(
             f"{run_dir} holds neither results nor a training log; a report needs a run folder."
             " Train one with `lrcn train`, and measure it with `lrcn evaluate`"
@@ -80,6 +85,7 @@ def load_caption_run(run_dir: Path) -> CaptionRun:
     return CaptionRun(
         name=run_dir.resolve().name,
         results=results,
+        retrieval=retrieval,
         curves=curves,
         warnings=tuple(
             f"epoch {entry.get('epoch', -1) + 1}: {entry['warning']}"
@@ -106,6 +112,8 @@ def build_caption_report(
     else:
         numbers = paragraph(_protocol_words(results), "lead") + _warnings(results) + _cards(results)
         parts += [_scores(results), *_pictures(results), _sentences(results)]
+    if main.retrieval is not None:
+        parts.append(retrieval_section(main.retrieval))
     parts.append(_training(runs))
     if results is not None:
         parts.append(_files(results))

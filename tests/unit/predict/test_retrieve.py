@@ -66,3 +66,82 @@ def test_the_command(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "broken.jpg" in shown.err
     assert main(words[:-1]) == 2
     assert main([*words[:2], "a dog"]) == 2
+
+
+def _ranked(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict, str]:
+    import json
+
+    code = main([*words, "--json", "--threads", "1", "--precision", "float32"])
+    shown = capsys.readouterr()
+    return code, json.loads(shown.out) if shown.out else {}, shown.err
+
+
+def test_an_index_spares_the_cnn_and_follows_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(tmp_path / "model", tiny_captioner())
+    photos, index = tmp_path / "photos", tmp_path / "photos.index"
+    photos.mkdir()
+    for seed in range(4):
+        picture(seed).save(photos / f"{seed}.png")
+    start = ["retrieve", str(tmp_path / "model"), "a red dog", "--index", str(index)]
+    words = [*start, "--images", str(photos)]
+    code, first, err = _ranked(words, capsys)
+    assert (code, first["num_photos"]) == (0, 4)
+    assert "0 photos known, 4 new" in err
+    written = index.read_bytes()
+
+    def no_cnn(self: object) -> None:
+        raise AssertionError("the CNN is not needed for known photos")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lrcn.predict.describe.fast_backbone", no_cnn)
+        (photos / "0.png").rename(photos / "moved.png")  # the same bytes at another place
+        _, again, err = _ranked(words, capsys)
+        assert "4 photos known, 0 new" in err
+        by_path = {m["path"]: m["log_prob"] for m in again["matches"]}
+        assert by_path.pop(str(photos / "moved.png")) in {m["log_prob"] for m in first["matches"]}
+        assert by_path.items() <= {m["path"]: m["log_prob"] for m in first["matches"]}.items()
+        _, alone, _ = _ranked(start, capsys)  # without the folder
+        assert alone["matches"] == again["matches"]
+    assert index.read_bytes() != written
+
+    picture(9).save(photos / "1.png")  # replaced
+    (photos / "2.png").unlink()
+    _, changed, err = _ranked(words, capsys)
+    assert "2 photos known, 1 new" in err
+    paths = {m["path"] for m in changed["matches"]}
+    assert paths == {str(photos / name) for name in ("1.png", "3.png", "moved.png")}
+    fresh = _ranked([*start[:3], "--images", str(photos)], capsys)[1]
+    assert changed["matches"] == fresh["matches"]
+    assert [one for one in tmp_path.iterdir() if one.suffix == ".tmp"] == []
+
+
+def test_an_index_of_another_model_or_kind_is_refused(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = tmp_path / "photos.index"
+    save_model(tmp_path / "model", tiny_captioner())
+    start = ["retrieve", str(tmp_path / "model"), "a dog", "--index", str(index)]
+    code, _, err = _ranked(start, capsys)
+    assert code == 2
+    assert "add --images" in err
+    assert _ranked([*start, "--images", str(photos / "0.png")], capsys)[0] == 0
+
+    other = tiny_captioner()
+    other.model.predictor.bias.data += 1
+    save_model(tmp_path / "other", other)
+    start[1] = str(tmp_path / "other")
+    code, _, err = _ranked([*start, "--images", str(photos / "0.png")], capsys)
+    assert code == 2
+    assert "another model" in err
+    assert err.count("\n") == 1
+    assert _ranked([*start, "--images", str(photos / "0.png"), "--overwrite"], capsys)[0] == 0
+
+    good = index.read_bytes()
+    for damaged in (b"", b"prose, no index", good[:-3], good[:-4] + bytes(4)):
+        index.write_bytes(damaged)
+        code, _, err = _ranked([*start, "--images", str(photos), "--overwrite"], capsys)
+        assert code == 2, damaged
+        assert str(index) in err
+        assert index.read_bytes() == damaged  # what is no index of ours is never replaced
