@@ -21,7 +21,7 @@ from lrcn.models.activity import ActivityConfig, ActivityModel, create_model
 from lrcn.nn.backbone import freeze_batch_norm, set_trainable
 from lrcn.structures import ClipBatch
 from lrcn.tasks.activity import ActivityTask, TaskConfig
-from lrcn.train.step import fitting_clips, split_batch
+from lrcn.train.step import fitting_rows, split_batch
 
 BACKBONES = ("efficientnet_lite0", "torchvision/resnet18", "caffenet")
 CLIPS, FRAMES, CLASSES = 4, 16, 101
@@ -63,7 +63,7 @@ def stepper(name: str, *, shipped: bool) -> tuple[Callable[[], float], str]:
         assert model.backbone is not None
         freeze_batch_norm(model.backbone)
         model.backbone.to(memory_format=torch.channels_last)
-        dtype, size = choose_precision("auto", device), fitting_clips(batch)
+        dtype, size = choose_precision("auto", device), fitting_rows(batch)
     task = ActivityTask(TaskConfig(), model.class_names)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
 

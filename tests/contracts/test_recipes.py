@@ -162,7 +162,12 @@ def test_a_row_is_shown_with_its_commands(capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)["commands"] == list(ROWS["A3"].commands)
     assert main(["recipes", "A3", "--yaml"]) == 2
     assert "shows the settings of one recipe" in capsys.readouterr().err
-    assert main(["recipes", "A15"]) == 2
+    assert main(["recipes", "A33"]) == 2
+    assert "Did you mean 'A3'? Rows: A0, A14, A1," in capsys.readouterr().err
+    assert main(["train", "--recipe", "A9", "--data", "x", "--out", "y"]) == 2
+    assert "its recipes: ucf101_lrcn_fc7_rgb, ucf101_lrcn_fc7_flow" in capsys.readouterr().err
+    assert main(["recipes", "ucf101_lrcn_fc6"]) == 2
+    assert "Did you mean 'ucf101_lrcn_fc6_rgb'?" in capsys.readouterr().err
 
 
 def _held_out(run: Path) -> frozenset[str]:

@@ -58,9 +58,14 @@ class WireFile:
         """Map the file.
 
         Raises:
-            WeightsError: it is absent, empty or cannot be read.
+            WeightsError: it is absent, empty, no file on a disk, or cannot be read.
         """
         self.path = path
+        if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait
+            raise WeightsError(
+                f"{path} cannot be read: it is a pipe or a device, and the file is read out of"
+                " order. Give a .caffemodel file on a disk"
+            )
         try:
             with path.open("rb") as file:
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from lrcn.cli.output import print_json, print_line, print_table
 from lrcn.cli.parser import UsageError, option
 from lrcn.cli.settings import to_yaml
+from lrcn.settings import did_you_mean
 
 if TYPE_CHECKING:
     from lrcn.recipes.rows import PaperRow
@@ -29,15 +30,21 @@ def recipes(
         yaml: Print a recipe's settings as YAML, ready to be changed and given to `train --config`.
         as_json: Print one JSON document.
     """
-    from lrcn.recipes import all_recipes, get_any
+    from lrcn.recipes import all_recipes, all_rows, get_any
 
     if name is None:
         _list(as_json=as_json)
         return 0
-    known = all_recipes()
-    if name not in known and name.upper() in _all_rows():
+    known, rows = all_recipes(), all_rows()
+    if name not in known and name.upper() in rows:
         _show_row(name.upper(), yaml=yaml, as_json=as_json)
         return 0
+    if name not in known:
+        near = did_you_mean(name, list(known)) or did_you_mean(name.upper(), list(rows))
+        raise UsageError(
+            f"no recipe and no row of the paper is called {name!r}.{near} Rows: {', '.join(rows)}."
+            " `lrcn recipes` lists both"
+        )
     experiment = get_any(name)
     text = inspect.getdoc(known[name]) or ""
     if yaml:
@@ -52,9 +59,9 @@ def recipes(
 
 
 def _list(*, as_json: bool) -> None:
-    from lrcn.recipes import all_recipes, get_any
+    from lrcn.recipes import all_recipes, all_rows, get_any
 
-    rows = _all_rows()
+    rows = all_rows()
 
     found: list[dict[str, Any]] = [
         {
@@ -94,14 +101,6 @@ def _list(*, as_json: bool) -> None:
     print_line("More: lrcn recipes NAME. Run one: lrcn train --recipe NAME --data DATA --out RUN")
 
 
-def _all_rows() -> dict[str, PaperRow]:
-    from lrcn.recipes.caption_rows import CAPTION_ROWS
-    from lrcn.recipes.rows import ROWS
-    from lrcn.recipes.video_description import SEMANTIC_ROWS
-
-    return {**ROWS, **CAPTION_ROWS, **SEMANTIC_ROWS}
-
-
 def _in_words(expected: Mapping[str, float]) -> str:
     return "; ".join(f"{key} {value:g}" for key, value in expected.items())
 
@@ -114,7 +113,9 @@ def _show_row(name: str, *, yaml: bool, as_json: bool) -> None:
     """
     import dataclasses
 
-    row = _all_rows()[name]
+    from lrcn.recipes import all_rows
+
+    row = all_rows()[name]
     if yaml:
         own = ", ".join(row.recipes) or "none: its commands work on what others have trained"
         raise UsageError(

@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 from lrcn.errors import ConfigError
 from lrcn.recipes import auto, motion, paper, shared
+from lrcn.recipes.caption_rows import CAPTION_ROWS
 from lrcn.recipes.captions import CAPTION_RECIPES
+from lrcn.recipes.rows import ROWS, PaperRow
+from lrcn.recipes.video_description import SEMANTIC_ROWS
 from lrcn.settings import did_you_mean
 from lrcn.train.caption_config import AnyExperiment
 from lrcn.train.config import Experiment
@@ -61,6 +64,12 @@ def get_any(name: str) -> AnyExperiment:
         ConfigError: there is no recipe of that name.
     """
     known = all_recipes()
+    row = all_rows().get(name.upper())
+    if name not in known and row is not None:
+        raise ConfigError(
+            f"{name!r} is a row of the paper, and one recipe is needed here; its recipes:"
+            f" {', '.join(row.recipes) or 'none'}. `lrcn recipes {name}` shows its commands"
+        )
     if name not in known:
         raise ConfigError(
             f"unknown recipe {name!r}.{did_you_mean(name, list(known))}"
@@ -72,3 +81,8 @@ def get_any(name: str) -> AnyExperiment:
 def all_recipes() -> dict[str, Callable[[], AnyExperiment]]:
     """Name of every recipe, with classes and then with sentences → its function."""
     return {**RECIPES, **CAPTION_RECIPES}
+
+
+def all_rows() -> dict[str, PaperRow]:
+    """Name of every row of the paper's checklist → the row."""
+    return {**ROWS, **CAPTION_ROWS, **SEMANTIC_ROWS}

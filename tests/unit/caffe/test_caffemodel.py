@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -120,6 +121,15 @@ def test_what_cannot_be_right_is_refused_in_one_line(tmp_path: Path, case: str) 
 def test_an_absent_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.caffemodel", tmp_path):
         with pytest.raises(WeightsError, match="cannot be read"):
+            read_caffemodel(path)
+
+
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    pipe = tmp_path / "net.caffemodel"
+    os.mkfifo(pipe)
+
+    for path in (pipe, Path(os.devnull)):
+        with pytest.raises(WeightsError, match="is a pipe or a device"):
             read_caffemodel(path)
 
 
