@@ -77,6 +77,23 @@ def lstm(
     return np.stack(outputs)
 
 
+def rnn(
+    x: np.ndarray, cont: np.ndarray, blobs: Blobs, static: np.ndarray | None = None
+) -> np.ndarray:
+    """Caffe's vanilla RNN layer (paper 1.2): its output is a layer of its own."""
+    blobs = [blob.astype("f8") for blob in blobs]
+    w_xh, b_h, w_hh, w_ho, b_o = blobs[0], blobs[1], *blobs[-3:]
+    h = np.zeros((x.shape[1], w_hh.shape[1]))
+    outputs = []
+    for x_t, cont_t in zip(x, cont[:, :, None], strict=True):
+        a = x_t @ w_xh.T + b_h + (cont_t * h) @ w_hh.T
+        if static is not None:
+            a = a + static @ blobs[2].T
+        h = np.tanh(a)
+        outputs.append(np.tanh(h @ w_ho.T + b_o))
+    return np.stack(outputs)
+
+
 def softmax(x: np.ndarray) -> np.ndarray:
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)

@@ -18,13 +18,15 @@ Transform = Callable[[Sequence[Array]], dict[str, Array]]
 
 def convolution(blobs: Sequence[Array]) -> dict[str, Array]:
     """Out x in/groups x height x width, as in PyTorch; the bias may be 1 x 1 x 1 x out."""
-    weight, bias = _expect(blobs, 2)
+    weight, bias = expect(blobs, 2)
     return {"weight": weight, "bias": bias.reshape(-1)}
 
 
 def first_convolution(blobs: Sequence[Array]) -> dict[str, Array]:
     """A convolution on pictures whose input channels are turned round: BGR to RGB."""
-    weight, bias = _expect(blobs, 2)
+    weight, bias = expect(blobs, 2)
+    if weight.ndim != 4:
+        raise ValueError(f"a blob of shape {_shown(weight)} is no convolution")
     return {"weight": weight[:, ::-1], "bias": bias.reshape(-1)}
 
 
@@ -33,7 +35,7 @@ def inner_product(blobs: Sequence[Array]) -> dict[str, Array]:
 
     fc6 flattens channels, then height, then width in both.
     """
-    weight, bias = _expect(blobs, 2)
+    weight, bias = expect(blobs, 2)
     return {"weight": matrix(weight), "bias": bias.reshape(-1)}
 
 
@@ -47,11 +49,25 @@ def lstm(blobs: Sequence[Array]) -> dict[str, Array]:
         inputs, bias, static, hidden = blobs
         inputs = np.concatenate([matrix(inputs), matrix(static)], axis=1)
     else:
-        inputs, bias, hidden = _expect(blobs, 3)
+        inputs, bias, hidden = expect(blobs, 3)
     return {
         "weight_ih": _gates(matrix(inputs)),
         "weight_hh": _gates(matrix(hidden)),
         "bias": _gates(bias.reshape(-1)),
+    }
+
+
+def rnn(blobs: Sequence[Array]) -> dict[str, Array]:
+    """W_xh, b_h, W_xh_static where there is a static input, W_hh, W_ho and b_o (paper 1.2)."""
+    inputs, bias, *static, hidden, output, output_bias = (
+        blobs if len(blobs) == 6 else expect(blobs, 5)
+    )
+    return {
+        "weight_ih": np.concatenate([matrix(part) for part in (inputs, *static)], axis=1),
+        "weight_hh": matrix(hidden),
+        "bias": bias.reshape(-1),
+        "weight_ho": matrix(output),
+        "bias_o": output_bias.reshape(-1),
     }
 
 
@@ -78,7 +94,12 @@ def matrix(weight: Array) -> Array:
     return weight.reshape(weight.shape[-2:])
 
 
-def _expect(blobs: Sequence[Array], num: int) -> Sequence[Array]:
+def expect(blobs: Sequence[Array], num: int) -> Sequence[Array]:
+    """The blobs, when there are so many.
+
+    Raises:
+        ValueError: there are more, or fewer.
+    """
     if len(blobs) != num:
         shapes = ", ".join(_shown(blob) for blob in blobs)
         raise ValueError(f"{len(blobs)} blobs ({shapes}) where {num} are expected")

@@ -216,7 +216,7 @@ def _problem(axes: tuple[int, ...], num_values: int) -> str:
     if len(axes) > _MAX_AXES:
         return f"has {len(axes)} axes where at most {_MAX_AXES} are possible"
     shape = " x ".join(str(axis) for axis in axes)
-    if any(axis < 0 for axis in axes) or math.prod(axes) > _MAX_COUNT:
+    if any(axis < 1 for axis in axes) or math.prod(axes) > _MAX_COUNT:
         return f"has the impossible shape {shape}"
     if math.prod(axes) != num_values:
         return f"has the shape {shape or '()'} but {num_values:,} numbers"

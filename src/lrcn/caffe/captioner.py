@@ -6,6 +6,7 @@ file's line k (from 0, `<unk>` first, no line for the end) is the net's index k 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +18,15 @@ from lrcn.caffe.blobs import (
     Array,
     Transform,
     convolution,
+    expect,
     first_convolution,
     inner_product,
     lstm,
     matrix,
+    rnn,
 )
 from lrcn.caffe.caffemodel import CaffeModel, read_caffemodel
-from lrcn.caffe.fit import check_finite
+from lrcn.caffe.fit import check_finite, listed, shown
 from lrcn.caffe.importer import ChannelOrder
 from lrcn.caffe.nets import CAPTION_MEAN
 from lrcn.checkpoint import ModelCard, SavedCaptioner
@@ -37,6 +40,8 @@ from lrcn.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 _NEVER = -1e4
 """Bias of `<pad>` and `<bos>`, which the original does not have: a probability of exactly 0."""
 _CONV1 = {"conv1": "caffenet", "conv1_1": "vgg16"}
+_RECURRENT = re.compile(r"(?:lstm|rnn)([1-9][0-9]?)")
+_LAYERS = "recurrent.layers."
 _SQUASH_PX = 256
 
 
@@ -89,15 +94,16 @@ def import_captioner(
             " For nets that tell classes leave --vocabulary out"
         )
     words = read_words(vocabulary)
-    blobs = {name: [blob.empty_array() for blob in found] for name, found in file.layers.items()}
-    rows = _rows(blobs, channels)
-    config = replace(_config(path, blobs, rows), input_px=input_px)
-    size = blobs["embedding"][0].shape[-2]
-    if size != len(words) - len(SPECIAL_TOKENS) + 2:
+    rows = _rows(file, channels)
+    shapes = _shapes(file, rows)
+    config = replace(_config(file, rows, shapes), input_px=input_px)
+    if shapes["embedding.weight"][0] != len(words):
+        size = shapes["embedding.weight"][0] - 2  # without `<pad>`; `<bos>` and `<eos>` are one
         raise DataError(
             f"{vocabulary} has {len(words) - 3} lines, and {path.name} numbers {size} words:"
             f" {size - 1} lines and the end are needed. Give the vocabulary.txt of this net"
         )
+    _check(file, config, words, shapes)
     model = _fill(file, rows, config, words)
     if model.backbone is not None:
         px = model.backbone.preprocessing.input_px
@@ -157,18 +163,20 @@ class _Row:
     transform: Transform
 
 
-def _rows(blobs: Mapping[str, Sequence[Array]], channels: ChannelOrder) -> list[_Row]:
+def _rows(file: CaffeModel, channels: ChannelOrder) -> list[_Row]:
     """Layers of the file that are used, with their modules."""
     rows = []
-    for name in blobs:
+    for name, blobs in file.layers.items():
+        recurrent = _RECURRENT.fullmatch(name)
         if name.startswith("conv"):
             first = name in _CONV1 and channels == "rgb"
             transform = first_convolution if first else convolution
             rows.append(_Row(name, f"backbone.{name}", transform))
         elif name in ("fc6", "fc7", "fc8"):
             rows.append(_Row(name, f"backbone.{name}", inner_product))
-        elif name.startswith("lstm") and name[4:].isdigit():
-            rows.append(_Row(name, f"recurrent.layers.{int(name[4:]) - 1}", lstm))
+        elif recurrent is not None:
+            unit = rnn if len(blobs) > 4 else lstm
+            rows.append(_Row(name, f"{_LAYERS}{int(recurrent[1]) - 1}", unit))
     return [
         *rows,
         _Row("embedding", "embedding", _word_rows),
@@ -176,24 +184,49 @@ def _rows(blobs: Mapping[str, Sequence[Array]], channels: ChannelOrder) -> list[
     ]
 
 
+def _shapes(file: CaffeModel, rows: Sequence[_Row]) -> dict[str, tuple[int, ...]]:
+    """Parameter to the shape that the file gives it; nothing of its numbers is read.
+
+    Raises:
+        WeightsError: the blobs of a layer cannot be what they should be.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for row in rows:
+        try:
+            arrays = row.transform([blob.empty_array() for blob in file.layers[row.layer]])
+        except ValueError as error:
+            raise WeightsError(
+                f"{file.path}, layer {row.layer!r}: {error}. Give a captioning net of the original"
+            ) from error
+        shapes |= {f"{row.module}.{part}": array.shape for part, array in arrays.items()}
+    return shapes
+
+
 def _config(
-    path: Path, blobs: Mapping[str, Sequence[Array]], rows: Sequence[_Row]
+    file: CaffeModel, rows: Sequence[_Row], shapes: Mapping[str, tuple[int, ...]]
 ) -> CaptionerConfig:
     """The form that the layers have.
 
     Raises:
         WeightsError: they have none that is known.
     """
-    places = sorted(int(row.module.rpartition(".")[2]) for row in rows if row.transform is lstm)
-    seeing = [k for k in places if len(blobs[f"lstm{k + 1}"]) == 4]
-    backbone = next((net for layer, net in _CONV1.items() if layer in blobs), None)
-    if places != list(range(len(places))) or not places or len(seeing) > 1:
+    path = file.path
+    layers = [row for row in rows if row.module.startswith(_LAYERS)]
+    layers.sort(key=lambda row: int(row.module.removeprefix(_LAYERS)))
+    seeing = [k for k, row in enumerate(layers) if len(file.layers[row.layer]) in (4, 6)]
+    backbone = next((net for layer, net in _CONV1.items() if layer in file.layers), None)
+    in_order = [row.module for row in layers] == [f"{_LAYERS}{k}" for k in range(len(layers))]
+    alike = len({row.transform for row in layers}) == 1
+    if not (in_order and alike) or len(seeing) > 1:
         raise WeightsError(
-            f"{path} has layers {', '.join(blobs)}: lstm1, lstm2, ... are needed, and at most"
-            " one of them may see the picture. Give a captioning net of the original"
+            f"{path} has layers {listed(list(file.layers))}: lstm1, lstm2, ... (or rnn1, rnn2, ...)"
+            " are needed, and at most one of them may see the picture. Give a captioning net of"
+            " the original"
         )
     if bool(seeing) != (backbone is not None):
-        has, lacks = ("an LSTM that sees", "a CNN") if seeing else ("a CNN", "an LSTM that sees")
+        has, lacks = ("a recurrent layer that sees", "a CNN")
+        if not seeing:
+            has, lacks = lacks, has
         raise WeightsError(
             f"{path} has {has}, but not {lacks}. Give the whole net, as `caffe train` saves it"
         )
@@ -201,22 +234,56 @@ def _config(
         visual="static" if seeing else "none",
         backbone=backbone or "none",
         feature_layer="fc8" if backbone else None,
-        embedding_size=blobs["embedding"][0].shape[-1],
-        hidden_size=blobs["lstm1"][-1].shape[-1],
-        num_layers=len(places),
+        unit="rnn" if layers[0].transform is rnn else "lstm",
+        embedding_size=shapes["embedding.weight"][1],
+        hidden_size=shapes[f"{_LAYERS}0.weight_hh"][1],
+        num_layers=len(layers),
         image_layer=seeing[0] + 1 if seeing else None,
         init="paper",
     )
 
 
+def _check(
+    file: CaffeModel,
+    config: CaptionerConfig,
+    words: Vocabulary,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> None:
+    """See that the file's layers are those of the net, before memory is taken for it.
+
+    Raises:
+        WeightsError: a layer is missing, unknown, or has another shape than the net's.
+    """
+    try:
+        with torch.device("meta"):
+            model = create_captioner(replace(config, weights="random"), words)
+    except (LrcnError, RuntimeError) as error:  # torch's, where sizes exceed what it can count
+        raise WeightsError(f"{file.path} holds no captioner that can be made: {error}") from error
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+    problems = [
+        f"{name} is {shown(shape)} instead of {shown(wanted[name])}"
+        if name in wanted
+        else f"{name} belongs to no net that is known"
+        for name, shape in shapes.items()
+        if shape != wanted.get(name)
+    ]
+    problems += [f"{name} is missing" for name in wanted if name not in shapes]
+    if problems:
+        raise WeightsError(
+            f"{file.path} does not fit {config.kind}: {listed(problems)}. Give the whole net, and"
+            " --input-px when it was trained with another crop"
+        )
+
+
 def _word_rows(blobs: Sequence[Array]) -> dict[str, Array]:
     """The rows of the embedding by our ids: `<bos>` and `<eos>` are both the original's 0."""
-    return {"weight": _by_our_ids(matrix(blobs[0]), 0.0, bos=True)}
+    (weight,) = expect(blobs, 1)
+    return {"weight": _by_our_ids(matrix(weight), 0.0, bos=True)}
 
 
 def _word_outputs(blobs: Sequence[Array]) -> dict[str, Array]:
     """Weights and bias of "predict" by our ids; `<pad>` and `<bos>` are never said."""
-    weight, bias = blobs
+    weight, bias = expect(blobs, 2)
     return {
         "weight": _by_our_ids(matrix(weight), 0.0, bos=False),
         "bias": _by_our_ids(bias.reshape(-1), _NEVER, bos=False),
@@ -236,42 +303,15 @@ def _by_our_ids(rows: Array, absent: float, *, bos: bool) -> Array:
 def _fill(
     file: CaffeModel, rows: Sequence[_Row], config: CaptionerConfig, words: Vocabulary
 ) -> Captioner:
-    """The model with the file's weights.
-
-    Raises:
-        WeightsError: a layer is missing or has another shape than the net.
-    """
-    try:
-        model = create_captioner(replace(config, weights="random"), words)
-    except LrcnError as error:
-        raise WeightsError(f"{file.path} holds no captioner that can be made: {error}") from error
+    """The model with the file's weights; one layer at a time is in memory twice."""
+    model = create_captioner(replace(config, weights="random"), words)
     model.config = config
-    filled: set[str] = set()
     with torch.no_grad():
         for row in rows:
-            try:
-                arrays = row.transform([blob.array() for blob in file.layers[row.layer]])
-                module = model.get_submodule(row.module)
-                parameters = {part: module.get_parameter(part) for part in arrays}
-            except (ValueError, AttributeError) as error:
-                raise WeightsError(
-                    f"{file.path}, layer {row.layer!r}: {error}. Give a captioning net of the"
-                    " original"
-                ) from error
+            arrays = row.transform([blob.array() for blob in file.layers[row.layer]])
             arrays = {part: np.ascontiguousarray(array) for part, array in arrays.items()}
             check_finite(arrays, row.layer, file)
+            module = model.get_submodule(row.module)
             for part, array in arrays.items():
-                if tuple(array.shape) != tuple(parameters[part].shape):
-                    raise WeightsError(
-                        f"{file.path}, layer {row.layer!r} ({part}) is {array.shape} instead of"
-                        f" {tuple(parameters[part].shape)}. Give --input-px when the net was"
-                        " trained with another crop"
-                    )
-                parameters[part].copy_(torch.from_numpy(array))
-                filled.add(f"{row.module}.{part}")
-    missing = [name for name, _ in model.named_parameters() if name not in filled]
-    if missing:
-        raise WeightsError(
-            f"{file.path} lacks weights of {', '.join(missing[:6])}. Give the whole net"
-        )
+                module.get_parameter(part).copy_(torch.from_numpy(array))
     return model

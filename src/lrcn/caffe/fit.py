@@ -15,7 +15,8 @@ from lrcn.errors import ConfigError, WeightsError
 from lrcn.models.activity import ActivityConfig, create_model
 from lrcn.settings import did_you_mean
 
-_MAX_CLASSES = 100_000
+_MAX_WIDTH = 100_000
+"""Classes, or units of the LSTM: more are no net, but bytes that happen to be read as one."""
 _SHOWN = 6
 """How many layers a message names."""
 
@@ -56,7 +57,7 @@ class Fit:
             ("unknown", [repr(name[:60]) for name in self.unknown]),
             ("misshapen", self.misfits),
         )
-        return "; ".join(f"{what}: {_listed(names)}" for what, names in kinds if names)
+        return "; ".join(f"{what}: {listed(names)}" for what, names in kinds if names)
 
 
 def choose_net(file: CaffeModel, *, name: str | None = None, input_px: int | None = None) -> Fit:
@@ -120,10 +121,12 @@ def fit_net(file: CaffeModel, name: str, *, input_px: int | None = None) -> Fit:
             shapes[f"{row.module}.{part}"] = array.shape
             blamed[f"{row.module}.{part}"] = layer
     config, num_classes = _sizes(net, shapes, input_px)
+    if config is None and not (missing or misfits):
+        misfits.append(f"more than {_MAX_WIDTH:,} classes or units")
     if config is not None:
         expected = expected_shapes(config, num_classes)
         misfits += [
-            f"{blamed[key]!r} is {_shown(shape)} instead of {_shown(expected[key])}"
+            f"{blamed[key]!r} is {shown(shape)} instead of {shown(expected[key])}"
             for key, shape in shapes.items()
             if shape != expected[key]
         ]
@@ -190,7 +193,7 @@ def _find_layers(net: Net, names: Sequence[str]) -> tuple[dict[Row, str], list[s
         if len(found) == 1:
             layers[row] = found[0]
         elif found:
-            several.append(f"{_listed([repr(f) for f in found])} may each be the classifier")
+            several.append(f"{listed([repr(f) for f in found])} may each be the classifier")
         else:
             missing.append(row.layer)
     return layers, missing, several
@@ -214,19 +217,21 @@ def _sizes(
     config = replace(net.model, input_px=input_px)
     head = shapes.get("head.linear.weight")
     hidden = shapes.get("recurrent.layers.0.weight_hh")
-    if config.kind == "lrcn" and hidden is not None and hidden[1] > 0:
+    if head is None or head[0] > _MAX_WIDTH:
+        return None, 0
+    if config.kind == "lrcn":
+        if hidden is None or hidden[1] > _MAX_WIDTH:
+            return None, 0
         config = replace(config, hidden_size=hidden[1])
-    if head is None or not 0 < head[0] <= _MAX_CLASSES:
-        return None, 0
-    if config.kind == "lrcn" and hidden is None:
-        return None, 0
     return config, head[0]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first few of them, and how many more there are."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _shown(shape: tuple[int, ...]) -> str:
+def shown(shape: tuple[int, ...]) -> str:
+    """As in "512 x 384 x 3 x 3"."""
     return " x ".join(str(axis) for axis in shape)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from lrcn.cli.output import print_json, print_line, print_table
 from lrcn.cli.parser import UsageError, option
 from lrcn.cli.settings import to_yaml
 from lrcn.settings import did_you_mean
-
-if TYPE_CHECKING:
-    from lrcn.recipes.rows import PaperRow
 
 
 def recipes(

@@ -95,6 +95,7 @@ REFUSED = {
     "too few numbers": (layer("f", [blob(DATA6, shape=(2, 4))]), "2 x 4 but 6 numbers"),
     "too many numbers": (layer("f", [blob(DATA6, shape=(2, 2))]), "2 x 2 but 6 numbers"),
     "negative axis": (layer("f", [blob(DATA6, shape=(-2, -3))]), "impossible shape -2 x -3"),
+    "no rows": (layer("f", [blob(np.ones((0, 2**30), "f4"))]), "impossible shape 0 x 1073741824"),
     "huge axes": (layer("f", [blob(DATA6, shape=(2**40, 2**40))]), "impossible shape"),
     "many axes": (layer("f", [blob(DATA6, shape=(1,) * 33)]), "33 axes"),
     "no shape": (layer("f", [message(5, DATA6.tobytes())]), "6 numbers"),

@@ -21,7 +21,9 @@ FORMS = {
     "2u": (2, 0),
     "2f": (2, 1),
     "4f": (4, 1),
+    "2f rnn": (2, 1),
     "language model": (1, None),
+    "language model rnn": (2, None),
 }
 
 
@@ -30,6 +32,11 @@ def vocabulary(tmp_path: Path) -> Path:
     path = tmp_path / "vocabulary.txt"
     path.write_text("\n".join(WORDS) + "\n")
     return path
+
+
+def unit_of(form: str) -> tuple[str, int]:
+    """The recurrent layers' name and their gates."""
+    return ("rnn", 1) if form.endswith("rnn") else ("lstm", 4)
 
 
 def layers_of(form: str) -> dict[str, list[np.ndarray]]:
@@ -51,11 +58,13 @@ def layers_of(form: str) -> dict[str, list[np.ndarray]]:
             layers[name] = [draw(*shape, scale=(2 / fan_in) ** 0.5), draw(shape[0], scale=0.1)]
         layers["conv1"][0] /= 50
     layers["embedding"] = [draw(V, E)]
+    unit, gates = unit_of(form)
     for k in range(num_layers):
-        blobs = [draw(4 * R, R if k else E), draw(4 * R)]
+        blobs = [draw(gates * R, R if k else E), draw(gates * R)]
         if k == seeing:
-            blobs.append(draw(4 * R, 1000, scale=0.02))
-        layers[f"lstm{k + 1}"] = [*blobs, draw(4 * R, R)]
+            blobs.append(draw(gates * R, 1000, scale=0.02))
+        blobs.append(draw(gates * R, R))
+        layers[f"{unit}{k + 1}"] = [*blobs, draw(R, R), draw(R)] if unit == "rnn" else blobs
     layers["predict"] = [draw(V, R), draw(V)]
     return layers
 
@@ -75,14 +84,17 @@ def oracle(layers: dict, form: str, pixels: np.ndarray, words: np.ndarray) -> np
     cont[0] = 0
     h = layers["embedding"][0].astype("f8")[words]
     for k in range(num_layers):
-        h = caffe.lstm(h, cont, layers[f"lstm{k + 1}"], static if k == seeing else None)
+        unit, _ = unit_of(form)
+        run = caffe.rnn if unit == "rnn" else caffe.lstm
+        h = run(h, cont, layers[f"{unit}{k + 1}"], static if k == seeing else None)
     return caffe.softmax(caffe.inner_product(h, layers["predict"]))
 
 
 WITH_CNN = [pytest.param(form, marks=pytest.mark.slow) for form in FORMS if "model" not in form]
+WITHOUT_CNN = [form for form in FORMS if "model" in form]
 
 
-@pytest.mark.parametrize("form", [*WITH_CNN[1:3], "language model"])
+@pytest.mark.parametrize("form", [*WITH_CNN[1:3], WITH_CNN[-1], *WITHOUT_CNN])
 def test_a_captioner_gives_what_the_equations_give(
     tmp_path: Path, vocabulary: Path, form: str
 ) -> None:
@@ -108,12 +120,15 @@ def test_a_captioner_gives_what_the_equations_give(
     assert imported.ignored == ()
 
 
-@pytest.mark.parametrize("form", [*WITH_CNN, "language model"])
+@pytest.mark.parametrize("form", [*WITH_CNN, *WITHOUT_CNN])
 def test_the_form_follows_from_the_blobs(tmp_path: Path, vocabulary: Path, form: str) -> None:
     file = write_caffemodel(tmp_path / "lrcn.caffemodel", layers_of(form))
     given = None if "model" in form else PX
     config = import_captioner(file, vocabulary, input_px=given).saved.model.config
-    assert config.kind == (form if "model" in form else f"LRCN-{form}")
+    unit, _ = unit_of(form)
+    named = form.removesuffix(" rnn")
+    assert (config.unit, config.num_layers) == (unit, FORMS[form][0])
+    assert config.kind == (named if "model" in form else f"LRCN-{named}")
 
 
 def test_words_are_numbered_as_in_the_file(vocabulary: Path) -> None:
@@ -145,7 +160,37 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, vocabulary: Path) -> None:
         del seeing[name]
     with pytest.raises(WeightsError, match="but not a CNN"):
         import_captioner(write_caffemodel(tmp_path / "y.caffemodel", seeing), vocabulary)
-    broken = layers_of("language model")
-    broken["lstm1"][0] = broken["lstm1"][0][:, :-1]
-    with pytest.raises(WeightsError, match="instead of"):
-        import_captioner(write_caffemodel(tmp_path / "z.caffemodel", broken), vocabulary)
+
+
+DRAWN = layers_of("language model")
+MISFITS = {
+    "another width": (
+        {"lstm1": [DRAWN["lstm1"][0][:, :-1], *DRAWN["lstm1"][1:]]},
+        "32 x 5 instead",
+    ),
+    "no matrix of words": ({"embedding": [np.ones(V, "f4")]}, "'embedding': a blob of shape 6 is"),
+    "words with a bias": ({"embedding": [np.ones((V, E), "f4")] * 2}, "2 blobs .* 1 are expected"),
+    "an answer without bias": ({"predict": [np.ones((V, R), "f4")]}, "1 blobs .* 2 are expected"),
+    "a flat kernel": ({"conv1": [np.ones(3, "f4")] * 2}, "'conv1': a blob of shape 3 is no conv"),
+    "a second layer named so": ({"lstm02": DRAWN["lstm1"]}, None),
+    "no first layer": ({"lstm1": None, "lstm2": DRAWN["lstm1"]}, "lstm1, lstm2, ... .*are needed"),
+    "huge and thin": (
+        {"lstm1": [np.ones((4, E), "f4"), np.ones(4, "f4"), np.ones((4, 3_000_000), "f4")]},
+        "4 x 3000000 instead of 12000000 x 3000000",
+    ),
+    "mixed units": ({"rnn2": layers_of("language model rnn")["rnn2"]}, "lstm1, lstm2, ... "),
+}
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_layer_that_does_not_fit_is_named(tmp_path: Path, vocabulary: Path, case: str) -> None:
+    changes, reason = MISFITS[case]
+    layers = {k: v for k, v in {**DRAWN, **changes}.items() if v is not None}
+    file = write_caffemodel(tmp_path / "lm.caffemodel", layers)
+
+    if reason is None:
+        assert import_captioner(file, vocabulary).ignored == ("lstm02",)
+        return
+    with pytest.raises(WeightsError, match=reason) as caught:
+        import_captioner(file, vocabulary)
+    assert "\n" not in str(caught.value)

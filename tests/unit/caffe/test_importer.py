@@ -11,10 +11,12 @@ from tests.fakes import caffe_equations as caffe
 from tests.fakes.caffe_nets import blobs_of
 from tests.fakes.caffemodel import write_caffemodel
 
+from lrcn.caffe import blobs as transforms
 from lrcn.caffe.importer import import_caffe
 from lrcn.checkpoint import load_model, save_model
 from lrcn.engine import fast_backbone
 from lrcn.errors import ConfigError, DataError, WeightsError
+from lrcn.nn.recurrent import Recurrent
 
 PX = 99
 """Side of the input: fc6 is then 1,536 or 2,304 wide in place of 13,824 and 9,216."""
@@ -154,17 +156,18 @@ def test_the_hybrid_in_its_real_size(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.probabilities(logits)[0, 0].numpy(), wanted, atol=1e-5)
 
 
-def test_a_static_input_goes_to_the_right_of_the_others() -> None:
+@pytest.mark.parametrize(
+    ("unit", "rest"), [("lstm", ()), ("rnn", ((3, 3), (3,)))], ids=["lstm", "rnn"]
+)
+def test_a_static_input_goes_to_the_right_of_the_others(unit: str, rest: tuple) -> None:
     """Not in the activity nets; the captioning ones have it."""
-    from lrcn.caffe.blobs import lstm
-    from lrcn.nn.recurrent import Recurrent
-
-    rng = np.random.default_rng(0)
-    blobs = [rng.standard_normal(s, "f4") for s in ((12, 4), (12,), (12, 2), (12, 3))]
+    rng, rows = np.random.default_rng(0), 12 if unit == "lstm" else 3
+    shapes = ((rows, 4), (rows,), (rows, 2), (rows, 3), *rest)
+    blobs = [rng.standard_normal(s, "f4") for s in shapes]
     x, static = rng.standard_normal((T, 2, 4), "f4"), rng.standard_normal((2, 2), "f4")
-    core = Recurrent(4, 3, static_size=2)
-    state = {f"layers.0.{k}": torch.from_numpy(v.copy()) for k, v in lstm(blobs).items()}
-    core.load_state_dict(state)
+    core = Recurrent(4, 3, static_size=2, unit=unit)
+    arrays = getattr(transforms, unit)(blobs)
+    core.load_state_dict({f"layers.0.{k}": torch.tensor(v) for k, v in arrays.items()})
 
     with torch.no_grad():
         found, _ = core.unroll(
@@ -173,7 +176,7 @@ def test_a_static_input_goes_to_the_right_of_the_others() -> None:
             reset_mask_BT=torch.from_numpy(CONT.T == 0),
         )
 
-    wanted = caffe.lstm(x, CONT, blobs, static)
+    wanted = getattr(caffe, unit)(x, CONT, blobs, static)
     np.testing.assert_allclose(found.transpose(0, 1).numpy(), wanted, atol=1e-5)
 
 
@@ -212,6 +215,11 @@ MISFITS = {
     "a layer is missing": ({"conv4": None}, "nearest is lrcn_fc6, missing: 'conv4'"),
     "one more layer": ({"extra": SPARE}, "unknown: 'extra'. Add --net lrcn_fc6"),
     "another shape": ({"conv3": SPARE}, "misshapen: 'conv3' is 2 x 3 instead of 512 x 384 x 3 x 3"),
+    "a flat kernel": ({"conv1": [np.ones(3, "f4")] * 2}, "a blob of shape 3 is no convolution"),
+    "too many classes": (
+        {"fc8-final": [np.ones((100_001, R), "f4"), np.ones(100_001, "f4")]},
+        "more than 100,000 classes or units",
+    ),
     "one blob": ({"conv3": SPARE[:1]}, "'conv3': 1 blobs .2 x 3. where 2 are expected"),
     "no four gates": (
         {"lstm1": [np.ones((7, 4096), "f4"), np.ones(7, "f4"), np.ones((7, 3), "f4")]},
