@@ -26,7 +26,7 @@ from lrcn.caffe.blobs import (
     rnn,
 )
 from lrcn.caffe.caffemodel import CaffeModel, read_caffemodel
-from lrcn.caffe.fit import check_finite, listed, shown
+from lrcn.caffe.fit import check_finite, holds_captioner, listed, shown
 from lrcn.caffe.importer import ChannelOrder
 from lrcn.caffe.nets import CAPTION_MEAN
 from lrcn.checkpoint import ModelCard, SavedCaptioner
@@ -60,11 +60,6 @@ class ImportedCaptioner:
     version: str
     layers: tuple[tuple[str, str], ...]
     ignored: tuple[str, ...]
-
-
-def holds_captioner(file: CaffeModel) -> bool:
-    """Whether a file holds a net that predicts words."""
-    return "embedding" in file.layers and "predict" in file.layers
 
 
 def import_captioner(

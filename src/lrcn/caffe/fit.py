@@ -85,6 +85,11 @@ def choose_net(file: CaffeModel, *, name: str | None = None, input_px: int | Non
                 " Give the file's own net, or leave --net out to have it recognised"
             )
         return fit
+    if holds_captioner(file):
+        raise WeightsError(
+            f"{file.path} holds a net that writes sentences: give its vocabulary.txt with"
+            " --vocabulary; or take its CNN alone with --net"
+        )
     nearest = min(_all_fits(file, input_px), key=lambda fit: fit.num_problems)
     if nearest.num_problems:
         only_more = not nearest.missing and not nearest.misfits
@@ -98,6 +103,11 @@ def choose_net(file: CaffeModel, *, name: str | None = None, input_px: int | Non
             f" {nearest.describe()}. {advice}"
         )
     return nearest
+
+
+def holds_captioner(file: CaffeModel) -> bool:
+    """Whether a file holds a net that predicts words."""
+    return "embedding" in file.layers and "predict" in file.layers
 
 
 def fit_net(file: CaffeModel, name: str, *, input_px: int | None = None) -> Fit:

@@ -23,6 +23,8 @@ from lrcn.errors import WeightsError
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5
 _GROUP_START, _GROUP_END = 3, 4
 
+_MAX_BYTES = 2**31 - 1
+"""Of one message, by protobuf's own rule; a file that claims more only wants memory."""
 _MAX_FIELDS = 200_000
 """Of one file. A real net has some thousands; reading so many takes about a second."""
 
@@ -58,7 +60,7 @@ class WireFile:
         """Map the file.
 
         Raises:
-            WeightsError: it is absent, empty, no file on a disk, or cannot be read.
+            WeightsError: it is absent, empty, too large, no file on a disk, or cannot be read.
         """
         self.path = path
         if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait
@@ -75,6 +77,11 @@ class WireFile:
                 f"{path} cannot be read: {reason}. Give the .caffemodel file of a trained net"
             ) from error
         self.whole = Span(0, len(self._bytes))
+        if self.whole.end > _MAX_BYTES:
+            raise WeightsError(
+                f"{path} has {self.whole.end:,} bytes, and protobuf allows {_MAX_BYTES:,}: it is no"
+                " .caffemodel. Give the file of a trained net"
+            )
         self._num_fields = 0
 
     def fields(self, message: Span) -> Iterator[Field]:

@@ -134,6 +134,15 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
             read_caffemodel(path)
 
 
+def test_more_than_protobuf_allows_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(message(1, "x"))
+    os.truncate(path, 2**31)  # a hole: it takes no room on the disk
+
+    with pytest.raises(WeightsError, match=r"2,147,483,648 bytes, and protobuf allows 2,147,483,6"):
+        read_caffemodel(path)
+
+
 LOOSE = varint(5 << 3 | 5) + b"1234"
 TINY = {
     "fields": integer(9, 0) * 220_000,

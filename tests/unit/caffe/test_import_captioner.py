@@ -11,6 +11,7 @@ from tests.fakes import caffe_equations as caffe
 from tests.fakes.caffemodel import write_caffemodel
 
 from lrcn.caffe.captioner import import_captioner, read_words
+from lrcn.caffe.importer import import_caffe
 from lrcn.checkpoint import load_captioner, save_model
 from lrcn.errors import DataError, WeightsError
 
@@ -129,6 +130,13 @@ def test_the_form_follows_from_the_blobs(tmp_path: Path, vocabulary: Path, form:
     named = form.removesuffix(" rnn")
     assert (config.unit, config.num_layers) == (unit, FORMS[form][0])
     assert config.kind == (named if "model" in form else f"LRCN-{named}")
+
+
+def test_without_a_vocabulary_one_is_asked_for(tmp_path: Path) -> None:
+    file = write_caffemodel(tmp_path / "lm.caffemodel", DRAWN)
+
+    with pytest.raises(WeightsError, match=r"writes sentences: give its vocabulary\.txt"):
+        import_caffe(file)
 
 
 def test_words_are_numbered_as_in_the_file(vocabulary: Path) -> None:
