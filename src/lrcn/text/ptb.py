@@ -93,8 +93,10 @@ def _one_line(text: str) -> str:
 def _learn(piece: str) -> tuple[str, ...] | None:
     found = None
     if _PLAIN.fullmatch(piece) is not None:
-        tokens = tuple(_scan(piece))
-        found = None if any("." in token for token in tokens) else tokens
+        tokens = _scan(piece)
+        # "fig." keeps its stop before a number only, "I." in the middle of a sentence.
+        if not any("." in token for token in tokens) and tokens == _scan(piece, "\n5"):
+            found = tuple(tokens)
     if len(_known) < _MAX_KNOWN:
         _known[piece] = found
     return found

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrcn.text import ptb
-from lrcn.text.ptb import PUNCTUATION, ptb_tokenize
+from lrcn.text.ptb import PUNCTUATION, ptb_tokenize, ptb_tokenize_all
 
 OFFICIAL = [
     ("A man's dog can't run; it's tired.", "a man 's dog ca n't run it 's tired"),
@@ -96,6 +96,7 @@ OFFICIAL = [
         "soft\xadhyphen non‑breaking hard‐hyphen a b c&nbsp;d",
         "softhyphen non‑breaking hard‐hyphen a b c d",
     ),
+    ("either⁄or ⁄ 1⁄2 ␤", "either ⁄ or ⁄ 1⁄2 ␤"),
     ("x² 10³ H₂O ① Ⅷ", "x ² 10 ³ h ₂ o ①"),
     (
         "pty. ltd. co. limited -LRB- pro- anti- Cap'n c'est",
@@ -124,6 +125,11 @@ def test_nothing_gives_no_tokens(text: str) -> None:
 def test_a_line_break_is_a_space_and_the_next_line_has_no_say() -> None:
     assert ptb_tokenize("a dog\nsits\r\nhere") == ["a", "dog", "sits", "here"]
     assert ptb_tokenize("see fig.") == ["see", "fig"]
+
+
+def test_an_abbreviation_before_a_number_keeps_its_stop_over_the_end_of_a_caption() -> None:
+    captions = ["see fig.", "5 dogs", "see fig.", "dogs"]
+    assert ptb_tokenize_all(captions) == [["see", "fig."], ["5", "dogs"], ["see", "fig"], ["dogs"]]
 
 
 def test_a_space_inside_a_token_is_unbreakable() -> None:
