@@ -2,12 +2,15 @@
 
 Four matchers, in this order: equal words; unequal words of one stem; unequal words of one WordNet
 synset; paraphrases of one to seven words, in either direction of the table.
+
+METEOR 1.5 compares 32-bit hashes of words and stems, so that a few unequal ones are equal to it
+("0t" and an Arabic lam). Here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from lrcn.metrics.meteor_tables import MeteorTables
@@ -49,9 +52,14 @@ class Sentence:
         return tuple(word in self.tables.function_words for word in self.words)
 
     @cached_property
-    def stems(self) -> tuple[str, ...]:
-        """The stem of each word."""
-        return tuple(self.tables.stem(word) for word in self.words)
+    def word_keys(self) -> tuple[int, ...]:
+        """What words are compared by."""
+        return tuple(map(java_hash, self.words))
+
+    @cached_property
+    def stem_keys(self) -> tuple[int, ...]:
+        """What the stems of words are compared by."""
+        return tuple(java_hash(self.tables.stem(word)) for word in self.words)
 
     @cached_property
     def synsets(self) -> tuple[frozenset[int], ...]:
@@ -59,14 +67,14 @@ class Sentence:
         return tuple(map(self.tables.synsets, self.words))
 
     @cached_property
-    def places_of_word(self) -> dict[str, list[int]]:
-        """Where each word stands."""
-        return _places(self.words)
+    def places_of_word(self) -> dict[int, list[int]]:
+        """Where each word stands, by its key."""
+        return _places(self.word_keys)
 
     @cached_property
-    def places_of_stem(self) -> dict[str, list[int]]:
-        """Where the words of each stem stand."""
-        return _places(self.stems)
+    def places_of_stem(self) -> dict[int, list[int]]:
+        """Where the words of each stem stand, by its key."""
+        return _places(self.stem_keys)
 
     @cached_property
     def all_synsets(self) -> frozenset[int]:
@@ -113,10 +121,12 @@ def find_matches(hypothesis: Sentence, reference: Sentence) -> list[list[Match]]
     """
     found: list[list[Match]] = [
         [Match(start, 1, place, 1, EXACT) for start in hypothesis.places_of_word.get(word, ())]
-        for place, word in enumerate(reference.words)
+        for place, word in enumerate(reference.word_keys)
     ]
-    own = hypothesis.words
-    for place, (word, base) in enumerate(zip(reference.words, reference.stems, strict=True)):
+    own = hypothesis.word_keys
+    for place, (word, base) in enumerate(
+        zip(reference.word_keys, reference.stem_keys, strict=True)
+    ):
         for start in hypothesis.places_of_stem.get(base, ()):
             if own[start] != word:
                 found[place].append(Match(start, 1, place, 1, STEM))
@@ -133,11 +143,11 @@ def find_matches(hypothesis: Sentence, reference: Sentence) -> list[list[Match]]
 
 
 def _add_synonyms(hypothesis: Sentence, reference: Sentence, found: list[list[Match]]) -> None:
-    own = hypothesis.words
+    own = hypothesis.word_keys
     for place, synsets in enumerate(reference.synsets):
         if synsets.isdisjoint(hypothesis.all_synsets):
             continue
-        word = reference.words[place]
+        word = reference.word_keys[place]
         for start, own_synsets in enumerate(hypothesis.synsets):
             if own[start] != word and not synsets.isdisjoint(own_synsets):
                 found[place].append(Match(start, 1, place, 1, SYNONYM))
@@ -160,8 +170,22 @@ def _paraphrases(
     return found
 
 
-def _places(keys: Sequence[str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
+@lru_cache(maxsize=2**16)
+def java_hash(text: str) -> int:
+    """Java's `String.hashCode`, as a number from 0 to 2^32 - 1.
+
+    >>> java_hash("0t") == java_hash("\u0644")
+    True
+    """
+    units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
+    found = 0
+    for unit in units:
+        found = (31 * found + unit) & 0xFFFFFFFF
+    return found
+
+
+def _places(keys: Sequence[int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
     for place, key in enumerate(keys):
         found.setdefault(key, []).append(place)
     return found
