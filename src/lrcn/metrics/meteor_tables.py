@@ -197,13 +197,13 @@ def open_tables(files: tuple[Path, Path] | None = None, root: Path | None = None
         )
     folder = (root or cache_folder() / "meteor") / _content_key(files)
     for _ in range(2):
+        was_there = folder.exists()
         try:
             return MeteorTables(folder)
-        except FileNotFoundError:
-            pass
         except (OSError, ValueError, KeyError, TypeError) as error:
-            _log.warning("removed the damaged index %s (%s); it is made again", folder, error)
-            shutil.rmtree(folder, ignore_errors=True)
+            if was_there:
+                _log.warning("removed the damaged index %s (%s); it is made again", folder, error)
+                shutil.rmtree(folder, ignore_errors=True)
         _make(files, folder)
     return MeteorTables(folder)
 

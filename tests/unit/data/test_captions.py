@@ -136,14 +136,17 @@ def test_other_encodings_are_refused(photos: Path) -> None:
 
     with pytest.raises(DataError, match=r"not UTF-8 text \(line 2, byte 23: df\).*as UTF-8"):
         read_captions(path)
+    path.write_bytes("path,caption\na.jpg,A dog\n".encode("utf-16"))
+    with pytest.raises(DataError, match=r"not UTF-8 text \(line 1, byte 0: ff\)"):
+        read_captions(path)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("l.csv", "", "holds no captions that are understood"),
+        ("l.csv", "", "is empty; a list has one line per caption"),
         ("l.csv", "path,caption\n", "has a header and no line below it"),
-        ("l.csv", "path,label\na.jpg,dog\n", "holds no captions"),
+        ("l.csv", "path,label\na.jpg,dog\n", "its first line is .path,label.. A list has a header"),
         ("l.csv", "path,caption,caption\na.jpg,x,y\n", "the column 'caption' twice"),
         ("l.csv", "caption,path\nA dog, running,a.jpg\n", "line 2 has 3 cells where the header"),
         ("l.csv", 'path,caption\na.jpg,"A dog\nb.jpg,A cat\n', "line 2: unexpected end of data"),
@@ -161,7 +164,7 @@ def test_other_encodings_are_refused(photos: Path) -> None:
         ("l.json", '{"images": 3}', "images is 3; a list of objects"),
         ("l.json", '{"images": [{"id": 1}]}', "images.0. has file_name null"),
         ("l.json", '[{"image_id": 1, "caption": "A dog"}]', "lrcn score --hypotheses l.json"),
-        ("l.json", "[1, 2]", "holds no captions"),
+        ("l.json", "[1, 2]", "entry 1 is 1; every line is one object"),
         ("a.jpg", "x", "is one photo or video, not a data set"),
     ],
 )
@@ -209,6 +212,27 @@ def test_captions_of_images_that_are_not_listed(photos: Path) -> None:
     assert found.items[0].split == "val"
 
 
+def test_ids_may_be_texts_or_numbers_and_must_meet(photos: Path) -> None:
+    images = [{"id": 1.0, "file_name": "a.jpg"}, {"id": "2", "file_name": "b.jpg"}]
+    path = put_json(photos / "l.json", coco(images, [("1", "A dog"), (2, "A cat")]))
+    assert captions_of(read_captions(path)) == {"1": ("A dog",), "2": ("A cat",)}
+
+    put_json(path, coco([{"id": "0001", "file_name": "a.jpg"}], [(1, "A dog")]))
+    with pytest.raises(DataError, match=r"annotations are of the images 1, none .*\(0001\)"):
+        read_captions(path)
+
+
+def test_the_line_of_flickr30k_without_a_bar(photos: Path) -> None:
+    header = "image_name| comment_number| comment\n"
+    lines = "a.jpg| 3| A dog sits .\na.jpg| 4   A dog runs across the grass .\nb.jpg| 0| A cat\n"
+    found = read_captions(put_text(photos / "results.csv", header + lines))
+    assert found.items[0].captions == ("A dog sits .", "A dog runs across the grass .")
+
+    put_text(photos / "results.csv", header + "a.jpg| 4 | A dog\na.jpg| A cat\n")
+    with pytest.raises(DataError, match="line 3 has 2 cells where the header has 3"):
+        read_captions(photos / "results.csv")
+
+
 def test_instances_are_no_captions(photos: Path) -> None:
     document = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1}]}
 
@@ -235,8 +259,13 @@ def test_images_are_found_below_the_named_folder(tmp_path: Path) -> None:
     places = [Path(i.path).relative_to(tmp_path / "photos").as_posix() for i in found.items]
     assert places == ["2014/One.JPG", "y/two.png", "2014/One.JPG", "x/two.png"]
     ambiguous = put_text(tmp_path / "m.csv", "path,caption\none.jpg,A\ntwo.png,B\n")
-    with pytest.raises(MissingFilesError, match=r"the first: .*photos/two\.png \(m\.csv, line 3"):
+    with pytest.raises(
+        MissingFilesError,
+        match=r"the first: .*photos/two\.png \(m\.csv, line 3\): several .*x/two.*y/two.*folder",
+    ):
         read_captions(ambiguous, images=tmp_path / "photos")
+    (skipped,) = read_captions(ambiguous, images=tmp_path / "photos", missing="skip").skipped
+    assert skipped.reason.startswith("several files have this name")
 
 
 def test_nothing_found_at_all(photos: Path) -> None:

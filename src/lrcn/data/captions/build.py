@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from lrcn.data.captions.entries import CaptionEntry, CaptionListing, CaptionRequest
-from lrcn.data.captions.find import MediaFinder, resolve
+from lrcn.data.captions.find import NOT_FOUND, MediaFinder, resolve
 from lrcn.data.datasets.entries import count
 from lrcn.data.datasets.walk import has_media_name
 from lrcn.data.images import is_photo_path
@@ -71,7 +71,8 @@ def build(
         if not item.captions:
             without.append(SkippedFile(path=item.path, reason="has no caption"))
         elif not found:
-            gone = SkippedFile(path=item.path, reason="file not found")
+            names = (entries[0].name, *entries[0].names)
+            gone = SkippedFile(path=item.path, reason=finder.why_not(names))
             absent.append((gone, entries[0]))
         else:
             items.append(item)
@@ -232,6 +233,8 @@ def _refuse_absent(
         return
     gone, first = absent[0]
     where = f" ({first.where})" if first.where else ""
+    if gone.reason != NOT_FOUND:
+        where += f": {gone.reason}"
     number = len(absent) + len(items)
     if not items:
         raise MissingFilesError(

@@ -109,6 +109,13 @@ def parse(document: Any, path: Path, split: Split | None = None) -> CaptionListi
     entries = [firsts[key] for key in dict.fromkeys((e.item_id, e.name) for e in entries)]
     orphans = set(captions) - {str(entry.item_id) for entry in entries}
     notes = []
+    if captions and len(orphans) == len(captions):
+        listed = [str(entry.item_id) for entry in entries[:3]]
+        raise DataError(
+            f"{path.name}: its annotations are of the images {', '.join(sorted(orphans)[:3])}, "
+            f"none of which it lists ({', '.join(listed) or 'it lists none'}); the image_id of an "
+            f"annotation is the id of an image, written alike. Check that both are of one data set."
+        )
     if orphans:
         number = sum(len(captions[image_id]) for image_id in orphans)
         notes.append(

@@ -29,6 +29,8 @@ def detect_caption_layout(data: Path) -> str:
         DataError: nothing that holds captions, or a folder that can be read in two ways.
     """
     name = _of_file(data) if data.is_file() else _of_folder(data)
+    if name is None and data.is_file() and data.suffix.lower() in JSON_EXTENSIONS | TEXT_EXTENSIONS:
+        name = "jsonl" if is_json(data) else "csv"  # reading it says what is amiss
     if name is None:
         raise DataError(
             f"{data} holds no captions that are understood. Captions stand in COCO or Karpathy "

@@ -72,12 +72,14 @@ def list_of_objects(value: Any, where: str) -> list[dict[str, Any]]:
 
 
 def text_of(entry: dict[str, Any], key: str, where: str) -> str:
-    """A text of an object; a number counts as text.
+    """A text of an object; a number counts as text, 7.0 as 7.
 
     Raises:
         DataError: it is absent, empty, or no text.
     """
     value = entry.get(key)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (isinstance(value, str) or number) or not str(value).strip():
         raise DataError(

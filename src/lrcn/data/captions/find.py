@@ -10,6 +10,8 @@ from pathlib import Path, PurePath
 
 from lrcn.data.datasets.walk import exists
 
+NOT_FOUND = "file not found"
+
 
 class MediaFinder:
     """Finds files by the names of a list.
@@ -40,22 +42,36 @@ class MediaFinder:
                 found = _below(root, name.rsplit("/", 1)[-1]) if "/" in name else None
                 if found is not None:
                     return found
-        return self._by_name(names) if self.images is not None else None
+        answers = self._by_name(names)
+        return answers[0] if len(answers) == 1 else None
 
-    def _by_name(self, names: Sequence[str]) -> Path | None:
+    def why_not(self, names: Sequence[str]) -> str:
+        """Why `find` found nothing."""
+        found = self._by_name(names)
+        if not found:
+            return NOT_FOUND
+        some = ", ".join(map(str, found[:3]))
+        return f"several files have this name, {some}; write the folder in the list"
+
+    def _by_name(self, names: Sequence[str]) -> list[Path]:
+        """The file anywhere below the named folder; several where it cannot be told which."""
+        if self.images is None:
+            return []
         if self._anywhere is None:
-            assert self.images is not None
             self._anywhere = _index(self.images)
+        several: list[Path] = []
         for name in names:
             plain = _fold(name.rsplit("/", 1)[-1])
             for form in (plain, PurePath(plain).stem):
                 found = self._anywhere.get(form, [])
                 if len(found) > 1:  # the one in a folder of the listed name, train2014/1.jpg
-                    ends = _fold(name)
-                    found = [p for p in found if any(f.endswith("/" + ends) for f in _forms(p))]
+                    ends = "/" + _fold(name)
+                    inside = [p for p in found if any(f.endswith(ends) for f in _forms(p))]
+                    several = several or found
+                    found = inside
                 if len(found) == 1:
-                    return found[0]
-        return None
+                    return found
+        return several
 
 
 def resolve(names: Sequence[str], images: Path | None, roots: Sequence[Path]) -> Path:
