@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from safetensors.torch import load_file
 from tests.fakes.caption_worlds import sentences, write_caption_features, write_caption_pictures
 
 from lrcn.checkpoint import load_captioner
+from lrcn.data.caption_batches import CaptionKey
 from lrcn.data.captions import read_captions
+from lrcn.data.transform_config import TransformConfig
 from lrcn.data.visual_features import visual_features
 from lrcn.decoding.describe import describe
 from lrcn.decoding.options import DecodingOptions
@@ -26,10 +29,11 @@ from lrcn.errors import ConfigError, ModelError
 from lrcn.models.activity import ActivityConfig, create_model
 from lrcn.models.captioner_config import CaptionerConfig
 from lrcn.models.image_captioner import create_captioner
-from lrcn.structures import VideoFeatures
+from lrcn.structures import CaptionBatch, VideoFeatures
 from lrcn.tasks.captioning import CaptioningConfig
 from lrcn.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment, WatchConfig
+from lrcn.train.caption_examples import CaptionExamples
 from lrcn.train.config import TrainConfig
 from lrcn.train.loop import Trainer
 from lrcn.train.run import load_any_experiment, load_experiment
@@ -319,3 +323,31 @@ def test_an_imagenet_classifier_gives_the_logits_that_captions_see() -> None:
 
     assert model.backbone.fc8.weight.equal(start.head.linear.weight)
     assert model.backbone.conv1.weight.equal(start.backbone.conv1.weight)
+
+
+def test_cached_features_are_drawn_from_all_views(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write_caption_pictures(tmp_path / "data", copies=1)
+    seen: dict[str, set[bytes]] = {}
+    make = CaptionExamples._feature_batch
+
+    def recorded(self: CaptionExamples, keys: Sequence[CaptionKey]) -> CaptionBatch:
+        batch = make(self, keys)
+        assert batch.features_BTD is not None
+        for item_id, features_TD in zip(batch.item_ids, batch.features_BTD, strict=True):
+            seen.setdefault(item_id, set()).add(features_TD.numpy().tobytes())
+        return batch
+
+    monkeypatch.setattr(CaptionExamples, "_feature_batch", recorded)
+    for turns, mirror_prob, num_views in ((True, 0.5, 8), (True, 0.0, 4), (False, 0.5, 2)):
+        seen.clear()
+        transform = TransformConfig(quarter_turns=turns, mirror_prob=mirror_prob)
+        experiment = _experiment(
+            data,
+            dataset={"transform": transform, "max_examples": 3},
+            model={"backbone": "small", "input_px": 32, "weights": "random"},
+            train={"epochs": 60, "unfreeze_at": 60, "validate_every": 60},
+        )
+        train(experiment, tmp_path / f"run{num_views}", threads=1, quiet=True)
+        assert {len(views) for views in seen.values()} == {num_views}

@@ -102,7 +102,7 @@ class FeatureCache(_Cache):
             end_seconds: End of the interval; None for the end of the video.
             frame_stride: Which frames were kept.
             sample_fps: Which frames were kept, by time.
-            num_crops: 1 or 10; 2 for a photo and its mirror image.
+            num_crops: 1 or 10; of photos the number of views, 2, 4 or 8.
             precision: What the backbone computed in: "float32", "bfloat16".
             stored_flow: Whether the source holds flow images; otherwise they are computed, for a
                 preprocessing of modality flow.

@@ -27,7 +27,15 @@ _LIMITS = (
 )
 """Name, smallest, largest."""
 
-_COLOURS = ("brightness", "contrast", "saturation", "hue", "grey_prob", "rand_augment_ops")
+_COLOURS = (
+    "quarter_turns",
+    "brightness",
+    "contrast",
+    "saturation",
+    "hue",
+    "grey_prob",
+    "rand_augment_ops",
+)
 """Settings that change colours (or turn pictures): without meaning for flow images."""
 
 _RANGES = (
@@ -54,6 +62,8 @@ class TransformConfig:
     """Smallest and largest width over height, for crop random_resized."""
     mirror_prob: float = 0.5
     """Chance to exchange left and right; 0 where direction tells classes apart (slide left)."""
+    quarter_turns: bool = False
+    """Turn by 0, 90, 180 or 270 degrees: for what has no up, as photos from straight above."""
     brightness: float = 0.0
     """Factor drawn from 1 - x to 1 + x; 0 leaves it."""
     contrast: float = 0.0
@@ -130,5 +140,5 @@ def refuse_colours(config: TransformConfig) -> None:
     if wrong:
         raise ConfigError(
             f"dataset.transform: {', '.join(wrong)} would change the motion in flow images; with"
-            " modality flow they are 0. Cropping, mirroring, blurring and erasing may stay"
+            " modality flow they are off. Cropping, mirroring, blurring and erasing may stay"
         )

@@ -42,6 +42,7 @@ __all__ = [
     "crop",
     "crop_boxes",
     "mirror",
+    "quarter_turn",
     "resize",
     "resize_to",
     "resized_size",
@@ -156,6 +157,11 @@ def mirror(frames_TCHW: Tensor, preprocessing: Preprocessing | None = None) -> T
     return mirror_flow(frames_TCHW, preprocessing.flow)
 
 
+def quarter_turn(frames_TCHW: Tensor, number: int) -> Tensor:
+    """Turned by so many right angles against the clock; squares stay squares."""
+    return torch.rot90(frames_TCHW, number, dims=(-2, -1))
+
+
 @dataclass(frozen=True)
 class EvalTransform:
     """The deterministic transform of evaluation and prediction.
@@ -262,6 +268,8 @@ class TrainTransform:
             frames_TCHW = self._crop(frames_TCHW, generator)
             if augment.chance(config.mirror_prob, generator):
                 frames_TCHW = mirror(frames_TCHW, self.preprocessing)
+        if config.quarter_turns:
+            frames_TCHW = quarter_turn(frames_TCHW, augment.integer(4, generator))
         if config.rand_augment_ops:
             frames_TCHW = augment.rand_augment(
                 frames_TCHW,

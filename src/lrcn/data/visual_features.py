@@ -1,7 +1,7 @@
 """What a backbone says of photos and videos that are to be described; each once, then cached.
 
-A photo is a video of one frame. Of photos the mirror image can be kept as a second view, so that
-training from cached features still sees both.
+A photo is a video of one frame. Of photos the mirror image and the quarter turns can be kept as
+further views, so that training from cached features still sees them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lrcn.data.cache import FeatureCache
 from lrcn.data.content import content_hash
 from lrcn.data.extract import extract_features
 from lrcn.data.images import read_image
-from lrcn.data.transforms import EvalTransform, mirror, resized_size
+from lrcn.data.transforms import EvalTransform, mirror, quarter_turn, resized_size
 from lrcn.engine import FastBackbone
 from lrcn.errors import MediaError
 from lrcn.structures import (
@@ -43,6 +43,7 @@ def visual_features(
     *,
     media: Media = "image",
     mirrored: bool = False,
+    turned: bool = False,
     sampling: SamplingConfig | None = None,
     feature_dim: int | None = None,
     cache: FeatureCache | None = None,
@@ -57,6 +58,7 @@ def visual_features(
         preprocessing: The model's.
         media: What the items are; feature files are known by their names.
         mirrored: Of photos, also their mirror image.
+        turned: Of photos, also their quarter turns, and those of the mirror image.
         sampling: Of videos, which frames.
         feature_dim: What feature files must have; None allows any.
         cache: Read and filled.
@@ -64,8 +66,8 @@ def visual_features(
         batch_size: Frames per call of the backbone.
 
     Yields:
-        features_VTD float32: V = 2 where photos are mirrored (the mirror image last), else 1;
-        T = 1 for photos. Or why an item was left out.
+        features_VTD float32, V in the order of `photo_frames`; T = 1 for photos. Or why an item
+        was left out.
     """
     from_files = all(is_feature_path(item.path) for item in items)
     if from_files or media == "video" or backbone is None or preprocessing is None:
@@ -80,7 +82,7 @@ def visual_features(
             batch_size=batch_size,
         )
         return
-    reader = _PhotoReader(preprocessing, backbone, mirrored, cache)
+    reader = _PhotoReader(preprocessing, backbone, mirrored, turned, cache)
     batch: deque[_Photo | VideoFeatures | SkippedFile] = deque()
     with closing(run_ahead(items, reader, threads=decode_threads)) as ahead:
         for pieces in ahead:
@@ -92,13 +94,22 @@ def visual_features(
     yield from _finished(batch, backbone, cache)
 
 
-def photo_frames(source: Any, preprocessing: Preprocessing, *, mirrored: bool = False) -> Tensor:
-    """A photo as the backbone sees it: frames_VCHW uint8, V = 2 with its mirror image.
+def photo_frames(
+    source: Any,
+    preprocessing: Preprocessing,
+    *,
+    mirrored: bool = False,
+    turned: bool = False,
+) -> Tensor:
+    """A photo as the backbone sees it: frames_VCHW uint8, V = 1, 2, 4 or 8.
+
+    The photo, its turns by 90, 180 and 270 degrees, and then the mirror image of each of these.
 
     Args:
         source: Anything that `read_image` takes.
         preprocessing: The model's.
-        mirrored: Also give the mirror image.
+        mirrored: Also give the mirror images.
+        turned: Also give the turns.
 
     Raises:
         MediaError: it is absent, broken or too large.
@@ -106,9 +117,10 @@ def photo_frames(source: Any, preprocessing: Preprocessing, *, mirrored: bool = 
     needed_px = max(resized_size(1, 1, preprocessing))
     pixels_CHW = read_image(source, for_px=needed_px)
     frames_CHW = EvalTransform(preprocessing)(pixels_CHW[None])[0, 0]
-    if not mirrored:
-        return frames_CHW[None]
-    return torch.stack([frames_CHW, mirror(frames_CHW, preprocessing)])
+    views = [quarter_turn(frames_CHW, number) for number in range(4 if turned else 1)]
+    if mirrored:
+        views += [mirror(view, preprocessing) for view in views]
+    return torch.stack(views)
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,7 @@ class _PhotoReader:
     preprocessing: Preprocessing
     backbone: FastBackbone
     mirrored: bool
+    turned: bool
     cache: FeatureCache | None
 
     def __call__(self, item: CaptionItem) -> Iterator[_Photo | VideoFeatures | SkippedFile]:
@@ -138,7 +151,9 @@ class _PhotoReader:
             if found is not None:
                 yield found
                 return
-            frames_VCHW = photo_frames(item.path, self.preprocessing, mirrored=self.mirrored)
+            frames_VCHW = photo_frames(
+                item.path, self.preprocessing, mirrored=self.mirrored, turned=self.turned
+            )
             yield _Photo(item.item_id, frames_VCHW, key)
         except MediaError as error:
             reason = str(error).removeprefix(f"{item.path}: ").removeprefix(f"{item.path} ")
@@ -151,7 +166,7 @@ class _PhotoReader:
             backbone=self.backbone.name,
             feature_layer=self.backbone.feature_layer,
             weights_hash=self.backbone.weights_hash,
-            num_crops=2 if self.mirrored else 1,
+            num_crops=(2 if self.mirrored else 1) * (4 if self.turned else 1),
             precision=self.backbone.arithmetic,
             photo=True,
         )

@@ -73,8 +73,8 @@ class CaptionDataConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """Of videos: which frames are looked at."""
     transform: TransformConfig = field(default_factory=TransformConfig)
-    """How photos are varied while the CNN learns. From cached features only mirror_prob acts (both
-    views are kept); 0 where sentences tell left from right."""
+    """How photos are varied while the CNN learns. From cached features only mirror_prob and
+    quarter_turns act (all views are kept); 0 and false where sentences tell left from right."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lrcn.data.ahead import run_ahead
-from lrcn.data.augment import chance
+from lrcn.data.augment import chance, integer
 from lrcn.data.cache import FeatureCache
 from lrcn.data.caption_batches import CaptionKey, CaptionSampler, EncodedCaptions
 from lrcn.data.captions import with_caption_items
@@ -95,10 +95,9 @@ class CaptionExamples:
         if model.config.visual == "none":
             return
         if model.backbone is None or (not learning and self.experiment.dataset.cache != "none"):
-            mirrored = self.experiment.dataset.transform.mirror_prob > 0
-            self._train = self._with_features(self._train, mirrored=mirrored)
+            self._train = self._with_features(self._train, varied=True)
             if self._val is not None:
-                self._val = self._with_features(self._val, mirrored=False)
+                self._val = self._with_features(self._val, varied=False)
             self._sampler = self._make_sampler()
             return
         assert model.preprocessing is not None
@@ -184,11 +183,13 @@ class CaptionExamples:
         if self._semantics is not None and noise > 0:
             return self._noisy(self._semantics, key, noise)
         views_VTD = self._train.features[key.item]
-        view = 0
-        if len(views_VTD) > 1:
-            generator = self._generator(key)
-            view = int(chance(self.experiment.dataset.transform.mirror_prob, generator))
-        return views_VTD[view]
+        if len(views_VTD) == 1:
+            return views_VTD[0]
+        transform, generator = self.experiment.dataset.transform, self._generator(key)
+        mirrored = chance(transform.mirror_prob, generator)
+        num_turns = 4 if transform.quarter_turns else 1
+        turn = integer(num_turns, generator) if transform.quarter_turns else 0
+        return views_VTD[mirrored * num_turns + turn]
 
     def _noisy(self, source: SemanticSource, key: CaptionKey, noise: float) -> Tensor:
         """features_TD of semantic predictions, with a share of noise drawn by the key."""
@@ -235,11 +236,12 @@ class CaptionExamples:
     def _ids(self, keys: Sequence[CaptionKey]) -> tuple[str, ...]:
         return tuple(self._train.captions.items[key.item].item_id for key in keys)
 
-    def _with_features(self, part: _Part, *, mirrored: bool) -> _Part:
+    def _with_features(self, part: _Part, *, varied: bool) -> _Part:
         """The features of all items, each process filling its share of the cache first."""
         model, items = self._model, part.captions.items
         backbone, cache = self._fast(model), FeatureCache()
         rank, size = self.processes.rank, self.processes.world_size
+        transform = self.experiment.dataset.transform
 
         def extract(chosen: Sequence[int]) -> Iterator[VideoFeatures | SkippedFile]:
             if self._semantics is not None:
@@ -249,7 +251,8 @@ class CaptionExamples:
                 backbone,
                 model.preprocessing,
                 media=part.captions.media,
-                mirrored=mirrored,
+                mirrored=varied and transform.mirror_prob > 0,
+                turned=varied and transform.quarter_turns,
                 sampling=self.experiment.dataset.sampling,
                 feature_dim=model.feature_dim,
                 cache=cache,

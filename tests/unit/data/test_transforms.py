@@ -205,6 +205,22 @@ def test_mirror_can_be_off():
         assert torch.equal(out, frames[:, :, 2:26, 2:26])
 
 
+def test_quarter_turns_with_mirrors_give_all_eight_views():
+    frames, exact = noise(1, 24, 24), Preprocessing(input_px=24, resize_mode="exact")
+    config = TransformConfig(crop="centre", quarter_turns=True)
+    turns = [frames, frames.mT.flip(-2), frames.flip(-1, -2), frames.mT.flip(-1)]
+    wanted = {view.numpy().tobytes() for turn in turns for view in (turn, turn.flip(-1))}
+
+    found = {
+        TrainTransform(exact, config)(frames, generator(seed)).numpy().tobytes()
+        for seed in range(100)
+    }
+
+    assert found == wanted
+    with pytest.raises(ConfigError, match="quarter_turns"):
+        TrainTransform(Preprocessing(input_px=24, modality="flow"), config)
+
+
 def test_no_operation_of_rand_augment_mirrors():
     # A ramp from dark left to bright right stays one, whatever happens to it.
     ramp = torch.linspace(60, 200, 32).to(torch.uint8).expand(1, 3, 32, 32)

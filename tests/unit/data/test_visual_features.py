@@ -88,6 +88,25 @@ def test_mirror_image_is_the_second_view(items: list[CaptionItem], backbone: Fas
     assert torch.equal(frames_VCHW[1], frames_VCHW[0].flip(-1))
 
 
+def test_turns_of_the_photo_and_of_its_mirror_image(
+    items: list[CaptionItem], backbone: FastBackbone, tmp_path: Path
+) -> None:
+    frames_VCHW = photo_frames(items[0].path, PREPROCESSING, mirrored=True, turned=True)
+    upright = frames_VCHW[0]
+    turns = [upright, upright.mT.flip(-2), upright.flip(-1, -2), upright.mT.flip(-1)]
+    wanted = torch.stack([*turns, *(turn.flip(-1) for turn in turns)])
+    assert torch.equal(frames_VCHW, wanted)
+    assert len({view.numpy().tobytes() for view in frames_VCHW}) == 8
+
+    cache = FeatureCache(tmp_path / "cache")
+    for mirrored, turned, num_views in ((False, True, 4), (True, True, 8), (True, False, 2)):
+        for _ in range(2):  # computed, then read
+            made = found(items[:1], backbone, cache=cache, mirrored=mirrored, turned=turned)[0]
+            assert isinstance(made, VideoFeatures)
+            views = frames_VCHW[:num_views] if turned else frames_VCHW[[0, 4]]
+            assert torch.allclose(made.features_VTD[:, 0], backbone(views), atol=1e-3)
+
+
 def test_cache_gives_the_same(
     items: list[CaptionItem], backbone: FastBackbone, tmp_path: Path
 ) -> None:
