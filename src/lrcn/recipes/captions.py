@@ -12,6 +12,7 @@ from dataclasses import replace
 from lrcn.data.transform_config import TransformConfig
 from lrcn.decoding.options import DecodingOptions
 from lrcn.models.captioner_config import CaptionerConfig
+from lrcn.recipes.described import DESCRIBED_RECIPES
 from lrcn.recipes.video_description import SEMANTIC_RECIPES
 from lrcn.tasks.captioning import CaptioningConfig
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment, WatchConfig
@@ -293,6 +294,7 @@ def coco_4f() -> CaptionExperiment:
 CAPTION_RECIPES: dict[str, Callable[[], CaptionExperiment]] = {
     "captions": captions,
     "captions_finetune": captions_finetune,
+    **DESCRIBED_RECIPES,
     "coco_1u": coco_1u,
     "coco_2u": coco_2u,
     "coco_2f": coco_2f,

@@ -1,0 +1,107 @@
+"""Experiments with sentences on data that are small enough for two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from lrcn.data.transform_config import TransformConfig
+from lrcn.decoding.options import DecodingOptions
+from lrcn.models.captioner_config import CaptionerConfig
+from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment
+from lrcn.train.config import TrainConfig
+
+
+def pictures() -> CaptionExperiment:
+    """The rendered world: sentences that are exactly true, a small CNN and an LRCN from nothing.
+
+    Command: lrcn train --recipe pictures --data PICTURES --out RUN
+    Data: `lrcn data make pictures PICTURES`, one or two shapes a picture.
+    Time: 3 minutes on two cores.
+    Expected: accuracy_exact 0.98 or more: the share of sentences that are true word for word.
+    """
+    return CaptionExperiment(
+        name="pictures",
+        dataset=CaptionDataConfig(
+            tokenizer="words",
+            min_count=1,
+            max_tokens=30,
+            cache="none",
+            # Mirroring would make left right, and a crop would move what stands at the side.
+            transform=TransformConfig(crop="centre", mirror_prob=0.0),
+        ),
+        model=CaptionerConfig(
+            backbone="small",
+            weights="random",
+            input_px=64,
+            embedding_size=128,
+            hidden_size=256,
+            num_layers=1,
+        ),
+        train=TrainConfig(
+            epochs=16,
+            unfreeze_at=0,
+            freeze_batch_norm=False,
+            batch_size=32,
+            optimizer="adamw",
+            lr=3e-3,
+            backbone_lr=3e-3,
+            weight_decay=1e-3,
+            schedule="cosine",
+            warmup_steps=50,
+            clip_norm=1.0,
+            validate_every=2,
+            select_by="cider_d",
+        ),
+        decoding=DecodingOptions(method="greedy", max_tokens=30),
+        expected={"accuracy_exact": 0.98},
+    )
+
+
+def rsicd() -> CaptionExperiment:
+    """Photos from above (RSICD): 1,500 photos with five sentences each, the CNN as it is.
+
+    Command: lrcn train --recipe rsicd --data RSICD --out RUN
+    Data: COCO captions JSON `captions_train.json`, `captions_val.json`, and the photos.
+    Time: 4 to 8 minutes on two cores.
+    Expected: CIDEr-D 0.68 or more on the 419 test photos of the subset.
+    """
+    return CaptionExperiment(
+        name="rsicd",
+        dataset=CaptionDataConfig(
+            min_count=2,
+            max_tokens=30,
+            # A photo from above has no up: eight views of each.
+            transform=TransformConfig(mirror_prob=0.5, quarter_turns=True),
+        ),
+        model=CaptionerConfig(
+            backbone="efficientnet_lite0",
+            crop_fraction=1.0,
+            embedding_size=384,
+            hidden_size=384,
+            num_layers=2,
+            feature_dropout=0.3,
+            embedding_dropout=0.3,
+            output_dropout=0.3,
+        ),
+        train=TrainConfig(
+            epochs=12,
+            batch_size=64,
+            optimizer="adamw",
+            lr=1e-3,
+            weight_decay=0.01,
+            schedule="cosine",
+            warmup_steps=50,
+            clip_norm=5.0,
+            ema_decay=0.995,
+            select_by="cider_d",
+        ),
+        expected={"cider_d": 0.68},
+    )
+
+
+DESCRIBED_RECIPES: Final[dict[str, Callable[[], CaptionExperiment]]] = {
+    "rsicd": rsicd,
+    "pictures": pictures,
+}
+"""Name of a recipe → the function that returns its experiment."""
