@@ -18,15 +18,17 @@ from pathlib import Path
 import pytest
 from tests.fakes.caffe_nets import blobs_of
 from tests.fakes.caffemodel import write_caffemodel
+from tests.fakes.caption_worlds import write_caption_pictures
 from tests.fakes.dataset import put_text, put_video
 from tests.fakes.worlds import write_pixel_world
 
 from lrcn.cli.main import main
 from lrcn.recipes import RECIPES, get
+from lrcn.recipes.captions import CAPTION_RECIPES
 from lrcn.recipes.rows import ROWS, get_row, rows_of
 from lrcn.settings import from_dict, to_dict
 from lrcn.train.config import Experiment
-from lrcn.train.run import load_experiment
+from lrcn.train.run import load_any_experiment, load_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = {name for name in RECIPES if RECIPES[name].__module__ == "lrcn.recipes.paper"}
@@ -197,6 +199,35 @@ def test_a_recipe_takes_two_steps(name: str, tmp_path: Path, ucf101: Path) -> No
 
     assert _steps(tmp_path / "run") == 2
     assert load_experiment(tmp_path / "run").name == name or "--finetune" in command
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["captions", "captions_finetune", "rsicd", "pictures"])
+def test_a_recipe_with_sentences_takes_two_steps(name: str, tmp_path: Path) -> None:
+    """As its command says, on tiny pictures with a small CNN; what is learnt stays the recipe's."""
+    assert {"rsicd", "pictures"} <= set(CAPTION_RECIPES)
+    text = inspect.getdoc(CAPTION_RECIPES[name]) or ""
+    command = re.findall(r"^Command: (.*)$", text, re.MULTILINE)[0]
+    data = write_caption_pictures(tmp_path / "data", copies=1)
+    places = {"RUN": str(tmp_path / "run")}
+    places |= dict.fromkeys(
+        ("captions_train.json", "CAPTIONS", "RSICD", "PICTURES"), str(data.absolute())
+    )
+    tokens = [places.get(token, token) for token in shlex.split(command)[1:]]
+    if "--val-data" in tokens:  # the fake is one list, from which a part is held out
+        place = tokens.index("--val-data")
+        del tokens[place : place + 2]
+    tokens += ["--backbone", "small", "--model.input-px", "32", "--model.hidden-size", "8"]
+    tokens += ["--model.embedding-size", "8", "--batch-size", "3", *QUICK.split()]
+
+    assert main([*tokens, "--epochs", "1", "--quiet", "--threads", "1"]) == 0
+
+    assert _steps(tmp_path / "run") == 2
+    found, wanted = load_any_experiment(tmp_path / "run"), CAPTION_RECIPES[name]()
+    assert found.name == name
+    assert found.dataset.transform == wanted.dataset.transform
+    assert found.decoding == wanted.decoding
+    assert found.task == wanted.task
 
 
 @pytest.mark.slow

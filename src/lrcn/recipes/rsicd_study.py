@@ -71,12 +71,14 @@ class CaptionStudy:
         data: Folder of RSICD.
         out: For runs and results.
         epochs: In place of the recipe's, of cells that start from nothing.
+        hidden_size: In place of the recipe's: units of a layer, and width of a word's vector.
         threads: Of the processor.
     """
 
     data: Path
     out: Path
     epochs: int | None = None
+    hidden_size: int | None = None
     threads: int | None = None
     _looked: dict[str, Photos] = field(default_factory=dict)
 
@@ -103,6 +105,8 @@ class CaptionStudy:
                 pairs.append(self._kept(f"retrieval-{seed}", mark, self._retrieve, seed))
         document: dict[str, Any] = {
             "seeds": list(seeds),
+            "epochs": self.epochs,
+            "hidden_size": self.hidden_size,
             "left_out": [c.name for c in caption_cells() if c.name not in rows],
             "not_here": NOT_HERE,
             "versions": versions(),
@@ -143,11 +147,15 @@ class CaptionStudy:
         train = replace(base.train, seed=seed)
         if self.epochs is not None and cell.starts_from is None:
             train = replace(train, epochs=self.epochs)
+        model = base.model
+        if self.hidden_size is not None:
+            size = self.hidden_size
+            model = replace(model, hidden_size=size, embedding_size=size)
         start = None
         if cell.starts_from is not None:
             start = str(self._run_of(cell.starts_from, seed))
         dataset = replace(base.dataset, data=str(self.data.absolute()))
-        return replace(base, dataset=dataset, train=train, init=start)
+        return replace(base, dataset=dataset, model=model, train=train, init=start)
 
     def _run_of(self, name: str, seed: int) -> Path:
         return self.out / "runs" / f"{name}-{seed}"
@@ -292,6 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for runs and results")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
     parser.add_argument("--epochs", type=int, help="in place of the recipe's")
+    parser.add_argument("--hidden-size", type=int, help="in place of the recipe's")
     parser.add_argument("--cells", nargs="+", metavar="CELL", help="only these (default: all)")
     parser.add_argument("--threads", type=int, help="threads of the processor (default: all)")
     given = parser.parse_args(arguments)
@@ -300,12 +309,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in names:
         if name not in known:
             parser.error(f"there is no cell {name!r}; there are {', '.join(known)}")
-    for option in ("seeds", "epochs"):
+    for option in ("seeds", "epochs", "hidden_size"):
         value = getattr(given, option)
         if value is not None and value < 1:
-            parser.error(f"--{option} must be at least 1, not {value}")
+            parser.error(f"--{option.replace('_', '-')} must be at least 1, not {value}")
     set_threads(given.threads)
-    study = CaptionStudy(given.data, given.out, epochs=given.epochs, threads=given.threads)
+    study = CaptionStudy(
+        given.data,
+        given.out,
+        epochs=given.epochs,
+        hidden_size=given.hidden_size,
+        threads=given.threads,
+    )
     try:
         document = study.run([known[name] for name in names], range(given.seeds))
     except LrcnError as error:
