@@ -77,15 +77,15 @@ def rsicd() -> CaptionExperiment:
         model=CaptionerConfig(
             backbone="efficientnet_lite0",
             crop_fraction=1.0,
-            embedding_size=384,
-            hidden_size=384,
+            embedding_size=256,
+            hidden_size=256,
             num_layers=2,
             feature_dropout=0.3,
             embedding_dropout=0.3,
             output_dropout=0.3,
         ),
         train=TrainConfig(
-            epochs=12,
+            epochs=10,
             batch_size=64,
             optimizer="adamw",
             lr=1e-3,

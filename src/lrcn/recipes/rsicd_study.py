@@ -299,6 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, metavar="RSICD", help="folder with annotations, images")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for runs and results")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
+    parser.add_argument("--first-seed", type=int, default=0, help="of the seeds (default: 0)")
     parser.add_argument("--epochs", type=int, help="in place of the recipe's")
     parser.add_argument("--hidden-size", type=int, help="in place of the recipe's")
     parser.add_argument("--cells", nargs="+", metavar="CELL", help="only these (default: all)")
@@ -322,7 +323,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threads=given.threads,
     )
     try:
-        document = study.run([known[name] for name in names], range(given.seeds))
+        document = study.run(
+            [known[name] for name in names], range(given.first_seed, given.first_seed + given.seeds)
+        )
     except LrcnError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
