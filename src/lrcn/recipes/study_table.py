@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,7 @@ def row(cell: Cell | Fusion, answers: Mapping[str, Sequence[Answers]], spent: Sp
         "seeds": [float(value) for value in own_NS.mean(axis=0)],
         **_difference(own_NS, _right(answers["lrcn"])),
         "against": against,
+        "per_class": _per_class(answers[cell.name]),
         "num_videos": len(own_NS),
         **spent.to_dict(),
         "experiment": to_dict(cell.experiment) if isinstance(cell, Cell) else None,
@@ -99,6 +101,15 @@ def _right(seeds: Sequence[Answers]) -> NDArray[np.float64]:
     """Right or wrong, videos by seeds; the videos in the order of their ids."""
     ids = sorted(seeds[0])
     return np.array([[float(answers[v].correct) for answers in seeds] for v in ids])
+
+
+def _per_class(seeds: Sequence[Answers]) -> dict[str, float]:
+    """Accuracy on the videos of each class, all seeds together."""
+    found: dict[str, list[bool]] = {}
+    for answers in seeds:
+        for said in answers.values():
+            found.setdefault(said.truth, []).append(said.correct)
+    return {name: fmean(found[name]) for name in sorted(found)}
 
 
 def _difference(own_NS: NDArray[np.float64], other_NS: NDArray[np.float64]) -> Row:

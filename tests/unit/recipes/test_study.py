@@ -70,7 +70,19 @@ def test_a_difference_is_paired_by_video_and_told_to_each_neighbour() -> None:
     assert found["against"]["a"]["difference"] == 0.75
     assert found["against"]["b"]["difference"] == -0.25
     assert found["num_videos"] == 4
+    assert found["per_class"] == {"run": 0.75}
     assert found["processor_seconds"] == 1.0
+
+
+def test_accuracy_is_told_by_class() -> None:
+    first = _said(v=True, w=False)
+    first["x"] = Said(truth="skip", probs={"run": 0.1, "skip": 0.9})
+    found = row(
+        Fusion(data="motion", name="lrcn", members=("a", "a"), weights=(1, 1)),
+        {"lrcn": [first, _said(v=True, w=True) | {"x": first["x"]}], "a": [first, first]},
+        Spent(),
+    )
+    assert found["per_class"] == {"run": 0.75, "skip": 1.0}
 
 
 def test_a_fusion_weighs_probabilities_by_class_name() -> None:
