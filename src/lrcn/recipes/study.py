@@ -1,6 +1,6 @@
 """Does recurrence help? Every factor of the paper's studies, one at a time, on three data sets.
 
-    python -m lrcn.recipes.study OUT --ucf101-6 UCF101_6 --weizmann original_masks.mat --seeds 3
+    python -m lrcn.recipes.study OUT --ucf101-6 UCF101_6 --weizmann original_masks.mat --hours 3
 
 ::
 
@@ -12,10 +12,13 @@
 
 Data sets that are not given are left out, and named. With the same OUT it goes on where it
 stopped: what was finished with the same settings and data is not repeated, and a training that
-was cut off is taken up at its last epoch. A cell's accuracy is the mean over seeds; its interval
-comes from drawing videos, each with the answers of all its seeds, and so does that of a difference,
-to the default cell of its data set and to the cells that it is best set beside. Nothing is chosen
-by the test videos: the last epoch counts, and the weights of fusions are the paper's.
+was cut off is taken up where its state was saved. The data sets take turns, cell by cell; once
+`--hours` are spent nothing more is begun, and the cells left out are named.
+
+A cell's accuracy is the mean over seeds. Its interval comes from drawing videos, each with the
+answers of all its seeds, and so does that of a difference, to the default cell of its data set and
+to the cells that it is best set beside. Nothing is chosen by the test videos: the last epoch
+counts, and the weights of fusions are the paper's.
 """
 
 from __future__ import annotations
@@ -23,9 +26,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +44,15 @@ from lrcn.evaluate.record import versions
 from lrcn.recipes.masks import export_masks, read_masks
 from lrcn.recipes.stopwatch import Spent
 from lrcn.recipes.study_cells import DATA_NAMES, Cell, DataName, all_cells, fusions, needed
-from lrcn.recipes.study_runs import Report, VideoRuns
-from lrcn.recipes.study_table import Answers, Row, answers_of_turns, fuse, markdown, row
-from lrcn.recipes.weizmann import leave_one_person_out, make_out
+from lrcn.recipes.study_runs import Answered, Report, Runs, TurnRuns, VideoRuns
+from lrcn.recipes.study_table import Row, fuse, markdown, row
+from lrcn.recipes.weizmann import make_out
 from lrcn.train.run import write_text
 
 NUM_TRAIN, NUM_VAL, NUM_TEST = 2000, 40, 240
 """Clips of the rendered world: half of the demo's, so that three seeds of every cell fit."""
 WORLD_SEED = 0
 STUDY_NAME = "study.json"
-
-Answering = Callable[[Cell, int], tuple[Answers, Spent]]
-"""From a cell and a seed to what it says of every tested video, and what that took."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,8 @@ class Study:
     ucf101_6: Path | None
     weizmann: Path | None
     num_seeds: int
+    hours: float | None
+    """Once they are spent, earlier sittings included, no further training is begun."""
     device: str
     threads: int | None
     report: Report
@@ -77,18 +80,24 @@ class Study:
         Raises:
             LrcnError: data or folder do not allow it.
         """
-        rows: list[Row] = []
+        runs = {data: self._runs(data) for data in datas}
+        cells = {data: [cell for cell in all_cells() if cell.data == data] for data in datas}
+        chosen = {data: needed(found, names) if names else found for data, found in cells.items()}
+        answered, spent = self._answer(chosen, runs)
+        rows = [one for data in datas for one in _rows(chosen[data], answered[data])]
+        there = {(one["data"], one["name"]) for one in rows}
         left_out: list[str] = [data for data in DATA_NAMES if data not in datas]
-        for data, answering in [(data, self._answering(data)) for data in datas]:
-            cells = [cell for cell in all_cells() if cell.data == data]
-            chosen = needed(cells, names) if names else cells
-            left_out += [f"{data} {cell.name}" for cell in cells if cell not in chosen]
-            rows += self._rows(chosen, answering)
+        left_out += [
+            f"{data} {cell.name}"
+            for data in datas
+            for cell in cells[data]
+            if (data, cell.name) not in there
+        ]
         document = {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "num_seeds": self.num_seeds,
             "left_out": left_out,
-            **sum((Spent.of(one) for one in rows), Spent()).to_dict(),
+            **spent.to_dict(),
             "versions": versions(),
             "processor": describe_processor(),
             "threads": self.threads,
@@ -97,25 +106,43 @@ class Study:
         write_text(self.out / STUDY_NAME, json.dumps(document, indent=2, default=str) + "\n")
         return document
 
-    def _rows(self, cells: Sequence[Cell], answering: Answering) -> list[Row]:
-        """The cells of one data set, and the fusions of what they answer."""
-        answers: dict[str, list[Answers]] = {}
-        rows = []
-        for cell in cells:
-            found = [answering(cell, seed) for seed in range(self.num_seeds)]
-            answers[cell.name] = [said for said, _ in found]
-            rows.append(row(cell, answers, sum((spent for _, spent in found), Spent())))
-        for fusion in fusions():
-            if fusion.data == cells[0].data and set(fusion.members) <= set(answers):
-                members = zip(*(answers[name] for name in fusion.members), strict=True)
-                answers[fusion.name] = [fuse(pair, fusion.weights) for pair in members]
-                rows.append(row(fusion, answers, Spent()))
-        return rows
+    def _answer(
+        self, cells: Mapping[DataName, Sequence[Cell]], runs: Mapping[DataName, Runs]
+    ) -> tuple[dict[DataName, dict[str, list[Answered]]], Spent]:
+        """What the cells answer with every seed, those that are there or made in time; the cost.
 
-    def _answering(self, data: DataName) -> Answering:
-        """How the cells of a data set get their answers; reads the data."""
+        The data sets take turns, so that the first cells of all come before the last of any.
+        """
+        answered: dict[DataName, dict[str, list[Answered]]] = {data: {} for data in cells}
+        spent = Spent()
+        turns = [cell for turn in zip_longest(*cells.values()) for cell in turn if cell is not None]
+        for cell in turns:
+            seeds = []
+            for seed in range(self.num_seeds):
+                found = runs[cell.data].finished(cell, seed)
+                if found is None and self._in_time(spent):
+                    found = runs[cell.data].make(cell, seed)
+                if found is not None:
+                    seeds.append(found)
+                    spent += found[1]
+            if len(seeds) == self.num_seeds:
+                answered[cell.data][cell.name] = seeds
+        return answered, spent
+
+    def _in_time(self, spent: Spent) -> bool:
+        return self.hours is None or spent.seconds < 3600 * self.hours
+
+    def _runs(self, data: DataName) -> Runs:
+        """The runs of a data set's cells; reads the data."""
         if data == "weizmann":
-            return self._weizmann()
+            assert self.weizmann is not None
+            out = self.out / "weizmann"
+            return TurnRuns(
+                items=export_masks(read_masks(self.weizmann), out / "videos"),
+                out=out,
+                threads=self.threads,
+                report=self.report,
+            )
         if data == "ucf101_6":
             assert self.ucf101_6 is not None
             place = self.ucf101_6
@@ -130,7 +157,7 @@ class Study:
             device=self.device,
             threads=self.threads,
             report=self.report,
-        ).answers
+        )
 
     def _world(self) -> Path:
         """The rendered world, made where it is not there."""
@@ -162,19 +189,23 @@ class Study:
             )
         return world
 
-    def _weizmann(self) -> Answering:
-        """Leave one person out."""
-        assert self.weizmann is not None
-        out = self.out / "weizmann"
-        items = export_masks(read_masks(self.weizmann), out / "videos")
 
-        def answering(cell: Cell, seed: int) -> tuple[Answers, Spent]:
-            found = leave_one_person_out(
-                items, cell.experiment, out, seed, threads=self.threads, report=self.report
-            )
-            return answers_of_turns(found), found.spent
-
-        return answering
+def _rows(cells: Sequence[Cell], answered: Mapping[str, Sequence[Answered]]) -> list[Row]:
+    """The cells of one data set that are whole, and the fusions of what they answer."""
+    if "lrcn" not in answered:
+        return []  # nothing to set the others beside
+    answers = {name: [said for said, _ in seeds] for name, seeds in answered.items()}
+    rows = [
+        row(cell, answers, sum((spent for _, spent in answered[cell.name]), Spent()))
+        for cell in cells
+        if cell.name in answered
+    ]
+    for fusion in fusions():
+        if fusion.data == cells[0].data and set(fusion.members) <= set(answered):
+            members = zip(*(answers[name] for name in fusion.members), strict=True)
+            answers[fusion.name] = [fuse(pair, fusion.weights) for pair in members]
+            rows.append(row(fusion, answers, Spent()))
+    return rows
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -187,6 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ucf101_6=given.ucf101_6,
         weizmann=given.weizmann,
         num_seeds=given.seeds,
+        hours=given.hours,
         device=given.device,
         threads=given.threads,
         report=Console(stderr=True, quiet=given.quiet, highlight=False, markup=False).print,
@@ -220,6 +252,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weizmann", type=Path, metavar="MASKS", help="original_masks.mat")
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds (default: 3)")
     parser.add_argument(
+        "--hours",
+        type=float,
+        help="begin no training once so much time is spent, earlier sittings included; what is"
+        " then not there is left out, and named (default: no limit)",
+    )
+    parser.add_argument(
         "--only",
         nargs="+",
         default=[],
@@ -245,6 +283,8 @@ def _chosen_data(parser: argparse.ArgumentParser, given: argparse.Namespace) -> 
     """The data sets to run; ends the program where the arguments do not fit together."""
     if given.seeds < 1:
         parser.error(f"--seeds must be at least 1, not {given.seeds}")
+    if given.hours is not None and not given.hours >= 0:
+        parser.error(f"--hours must be 0 or more, not {given.hours}; 0 only tells what is there")
     absent = {
         name: option
         for name, option, value in (

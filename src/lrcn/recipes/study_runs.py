@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lrcn.checkpoint import load_model
 from lrcn.data.cache import FeatureCache
@@ -28,8 +28,9 @@ from lrcn.evaluate.record import files_hash
 from lrcn.evaluate.results import Results, load_results
 from lrcn.recipes.stopwatch import Spent, Stopwatch
 from lrcn.recipes.study_cells import Cell
-from lrcn.recipes.study_table import Answers, answers_of
-from lrcn.structures import VideoList
+from lrcn.recipes.study_table import Answers, answers_of, answers_of_turns
+from lrcn.recipes.weizmann import finished_turns, leave_one_person_out
+from lrcn.structures import VideoItem, VideoList
 from lrcn.train.config import Experiment
 from lrcn.train.run import EXPERIMENT_NAME, fingerprint, write_text
 from lrcn.train.session import train
@@ -38,6 +39,52 @@ RESULTS_NAME = "study-results.json"
 """Written last into the run of a cell."""
 
 Report = Callable[[str], None]
+Answered = tuple[Answers, Spent]
+"""What a cell with one seed says of every tested video, and what that took."""
+
+
+class Runs(Protocol):
+    """The runs of the cells of one data set."""
+
+    def finished(self, cell: Cell, seed: int) -> Answered | None:
+        """What an earlier sitting found, with these settings and data."""
+        ...
+
+    def make(self, cell: Cell, seed: int) -> Answered:
+        """Train and test.
+
+        Raises:
+            LrcnError: data or folder do not allow it.
+            KeyboardInterrupt: stopped; the next call goes on.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnRuns:
+    """The masks, of which one person is left out in turn."""
+
+    items: Sequence[VideoItem]
+    out: Path
+    threads: int | None
+    report: Report
+
+    def finished(self, cell: Cell, seed: int) -> Answered | None:
+        """From the runs of all turns."""
+        found = finished_turns(self.items, cell.experiment, self.out, seed)
+        return None if found is None else (answers_of_turns(found), found.spent)
+
+    def make(self, cell: Cell, seed: int) -> Answered:
+        """Every turn that is not there yet."""
+        found = leave_one_person_out(
+            self.items,
+            cell.experiment,
+            self.out,
+            seed,
+            threads=self.threads,
+            report=self.report,
+        )
+        return answers_of_turns(found), found.spent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,17 +128,7 @@ class VideoRuns:
             report=report,
         )
 
-    def answers(self, cell: Cell, seed: int) -> tuple[Answers, Spent]:
-        """What a cell answers on the test part, from its run where that is finished.
-
-        Raises:
-            LrcnError: data or folder do not allow it.
-            KeyboardInterrupt: stopped; the next call goes on.
-        """
-        results, spent = self._finished(cell, seed) or self._made(cell, seed)
-        return answers_of(results), spent
-
-    def _made(self, cell: Cell, seed: int) -> tuple[Results, Spent]:
+    def make(self, cell: Cell, seed: int) -> Answered:
         """Train and test, going on with what an earlier sitting left of the very same run."""
         run = self._run(cell, seed)
         experiment = self._experiment(cell, seed)
@@ -129,15 +166,16 @@ class VideoRuns:
             f"{cell.data}, {cell.name}, seed {seed}: {results.metrics['accuracy_top1']:.3f}"
             f" ({spent.seconds:.0f} s, {spent.processor_seconds:.0f} s of the processor)"
         )
-        return results, spent
+        return answers_of(results), spent
 
-    def _finished(self, cell: Cell, seed: int) -> tuple[Results, Spent] | None:
+    def finished(self, cell: Cell, seed: int) -> Answered | None:
+        """From the run, where it is finished with these settings and data."""
         run = self._run(cell, seed)
         kept = _read(run / RESULTS_NAME, self._mark(cell, seed))
         if kept is None:
             return None
         try:
-            return load_results(run / str(kept["results"])), Spent.of(kept)
+            return answers_of(load_results(run / str(kept["results"]))), Spent.of(kept)
         except (LrcnError, OSError, KeyError):
             return None  # the file that it names was removed or damaged
 

@@ -80,7 +80,9 @@ def row(cell: Cell | Fusion, answers: Mapping[str, Sequence[Answers]], spent: Sp
         spent: With all seeds.
     """
     own_NS = _right(answers[cell.name])
-    against = {name: _difference(own_NS, _right(answers[name])) for name in cell.beside}
+    against = {
+        name: _difference(own_NS, _right(answers[name])) for name in cell.beside if name in answers
+    }
     return {
         "data": cell.data,
         "factor": cell.factor,

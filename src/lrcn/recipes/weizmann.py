@@ -128,51 +128,92 @@ def leave_one_person_out(
     Raises:
         LrcnError: data or folder do not allow it.
     """
-    content = files_hash(items)
-    probs: dict[str, dict[str, float]] = {}
-    spent = Spent()
-    for person in persons_of(items):
-        tested = [item for item in items if item.group == person]
-        turn = out / "runs" / f"{experiment.name}-seed{seed}-without-{person}"
-        settings = replace(
-            experiment,
-            dataset=replace(experiment.dataset, val_fraction=0.0),
-            train=replace(experiment.train, seed=seed, select_by="last", patience=None),
-        )
-        mark = fingerprint(settings, [content, person, f"{NUM_CROPS} crops"], 1)
-        found = _finished(turn, mark)
-        if found is None:
-            watch = Stopwatch()
-            listed = out / "videos" / f"without-{person}.csv"
-            write_turn(items, person, listed)
-            shutil.rmtree(turn, ignore_errors=True)  # unfinished, or of other settings
-            dataset = replace(settings.dataset, data=str(listed))
-            train(replace(settings, dataset=dataset), turn, threads=threads, quiet=True)
-            said = measure(turn, tested)
-            found = {"mark": mark, "probs": said, **watch.spent().to_dict()}
-            write_text(turn / TURN_NAME, json.dumps(found, indent=2) + "\n")
-        probs |= found["probs"]
-        spent += Spent.of(found)
-        num_right = sum(
-            probs[item.video_id][item.class_names[0]] == max(probs[item.video_id].values())
-            for item in tested
-        )
+    turns, found = _turns(items, experiment, out, seed), []
+    for turn in turns:
+        said = turn.finished()
+        if said is None:
+            said = _make(turn, items, out / "videos", threads=threads)
+        found.append(said)
+        num_right = len(turn.tested) - len(_result([turn], [said], seed).wrong)
         report(
-            f"{experiment.name}, seed {seed}, without {person}:"
-            f" {num_right} of {len(tested)} right ({found['seconds']:.0f} s)"
+            f"{experiment.name}, seed {seed}, without {turn.person}:"
+            f" {num_right} of {len(turn.tested)} right ({said['seconds']:.0f} s)"
         )
-    truth = {item.video_id: item.class_names[0] for item in items}
-    return SeedResult(seed=seed, truth=truth, probs=probs, spent=spent)
+    return _result(turns, found, seed)
 
 
-def _finished(turn: Path, mark: str) -> dict[str, Any] | None:
-    """What a turn left, if it was finished with these settings on this data."""
-    try:
-        found = json.loads((turn / TURN_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    whole = isinstance(found, dict) and {"mark", "probs", *Spent.names()} <= set(found)
-    return found if whole and found["mark"] == mark else None
+def finished_turns(
+    items: Sequence[VideoItem], experiment: Experiment, out: Path, seed: int
+) -> SeedResult | None:
+    """What `leave_one_person_out` found, where it was finished with these settings and data."""
+    turns = _turns(items, experiment, out, seed)
+    found = [turn.finished() for turn in turns]
+    whole = [said for said in found if said is not None]
+    return _result(turns, whole, seed) if len(whole) == len(found) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Turn:
+    """One training, and the sequences of the person that it does without."""
+
+    person: str
+    tested: list[VideoItem]
+    settings: Experiment
+    run: Path
+    mark: str
+
+    def finished(self) -> dict[str, Any] | None:
+        """What it left, if it was finished with these settings on these data."""
+        try:
+            found = json.loads((self.run / TURN_NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        whole = isinstance(found, dict) and {"mark", "probs", *Spent.names()} <= set(found)
+        return found if whole and found["mark"] == self.mark else None
+
+
+def _turns(items: Sequence[VideoItem], experiment: Experiment, out: Path, seed: int) -> list[_Turn]:
+    content = files_hash(items)
+    settings = replace(
+        experiment,
+        dataset=replace(experiment.dataset, val_fraction=0.0),
+        train=replace(experiment.train, seed=seed, select_by="last", patience=None),
+    )
+    return [
+        _Turn(
+            person=person,
+            tested=[item for item in items if item.group == person],
+            settings=settings,
+            run=out / "runs" / f"{experiment.name}-seed{seed}-without-{person}",
+            mark=fingerprint(settings, [content, person, f"{NUM_CROPS} crops"], 1),
+        )
+        for person in persons_of(items)
+    ]
+
+
+def _make(
+    turn: _Turn, items: Sequence[VideoItem], lists: Path, *, threads: int | None
+) -> dict[str, Any]:
+    """Train without the person, test on it; what is kept of the turn."""
+    watch = Stopwatch()
+    listed = lists / f"without-{turn.person}.csv"
+    write_turn(items, turn.person, listed)
+    shutil.rmtree(turn.run, ignore_errors=True)  # unfinished, or of other settings
+    dataset = replace(turn.settings.dataset, data=str(listed))
+    train(replace(turn.settings, dataset=dataset), turn.run, threads=threads, quiet=True)
+    said = measure(turn.run, turn.tested)
+    found = {"mark": turn.mark, "probs": said, **watch.spent().to_dict()}
+    write_text(turn.run / TURN_NAME, json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def _result(turns: Sequence[_Turn], found: Sequence[dict[str, Any]], seed: int) -> SeedResult:
+    return SeedResult(
+        seed=seed,
+        truth={i.video_id: i.class_names[0] for turn in turns for i in turn.tested},
+        probs={name: probs for said in found for name, probs in said["probs"].items()},
+        spent=sum((Spent.of(said) for said in found), Spent()),
+    )
 
 
 def measure(run_dir: Path, items: Sequence[VideoItem]) -> dict[str, dict[str, float]]:

@@ -16,6 +16,7 @@ from lrcn.evaluate.results import load_results
 from lrcn.recipes import study, study_runs
 from lrcn.recipes.stopwatch import Spent
 from lrcn.recipes.study_cells import Cell, Fusion, all_cells, fusions, motion_cells, needed
+from lrcn.recipes.study_runs import Answered
 from lrcn.recipes.study_table import Said, fuse, row
 from lrcn.train.config import Experiment
 from lrcn.train.loop import Trainer
@@ -161,6 +162,10 @@ def test_finished_cells_are_not_repeated_even_when_moved(
     some = _document([*moved, "--cells", "frozen_small"], capsys)
     assert [c["name"] for c in some["cells"]] == [c["name"] for c in first["cells"]]
 
+    some = _document([*moved, "--hours", "0", "--seeds", "2"], capsys)
+    assert some["cells"] == []  # none is there with two seeds
+    assert some["left_out"][2:] == ["motion lrcn", "motion single_frame", "motion frozen_small"]
+
     # Another start is another experiment, and so are other training videos.
     monkeypatch.setattr(study_runs, "train", train)
     single = _quick("single_frame")
@@ -231,6 +236,54 @@ def _results(root: Path) -> list[Path]:
     ]
 
 
+class _Runs:
+    """Trainings that take an hour each and are right or wrong by the seed."""
+
+    def __init__(self, there: set[tuple[str, int]]) -> None:
+        self.there = there
+        self.made: list[str] = []
+
+    def finished(self, cell: Cell, seed: int) -> Answered | None:
+        return self._answered(seed) if (cell.name, seed) in self.there else None
+
+    def make(self, cell: Cell, seed: int) -> Answered:
+        self.made.append(f"{cell.data} {cell.name} {seed}")
+        return self._answered(seed)
+
+    def _answered(self, seed: int) -> Answered:
+        return _said(v=bool(seed % 2)), Spent(seconds=3600.0)
+
+
+def test_hours_are_kept_and_data_sets_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = _Runs({("single_frame", 0), ("single_frame", 1)})
+    monkeypatch.setattr(study.Study, "_runs", lambda *_: runs)
+    one = study.Study(
+        out=tmp_path,
+        ucf101_6=None,
+        weizmann=None,
+        num_seeds=2,
+        hours=7.5,
+        device="cpu",
+        threads=1,
+        report=print,
+    )
+    found = one.run(["motion", "weizmann"], ["single_frame", "mean_pool"])
+    assert runs.made == [
+        *("motion lrcn 0", "motion lrcn 1"),
+        *("weizmann lrcn 0", "weizmann lrcn 1"),
+    ]  # then the single frames are there, which fills the hours
+    assert [f"{c['data']} {c['name']}" for c in found["cells"]] == [
+        *("motion lrcn", "motion single_frame"),
+        *("weizmann lrcn", "weizmann single_frame"),
+    ]
+    assert found["left_out"][:1] == ["ucf101_6"]
+    assert {"motion mean_pool", "weizmann mean_pool", "motion stride_2"} <= set(found["left_out"])
+    assert found["seconds"] == 8 * 3600
+    assert found["cells"][0]["seeds"] == [0.0, 1.0]
+
+
 def test_a_world_of_other_settings_is_refused(
     quick_study: list[str],
     tmp_path: Path,
@@ -248,6 +301,7 @@ def test_a_world_of_other_settings_is_refused(
     ("arguments", "said"),
     [
         (("--seeds", "0"), "--seeds must be at least 1"),
+        (("--hours", "nan"), "--hours must be 0 or more"),
         (("--cells", "hiden_256"), "motion have no cell 'hiden_256'; there are "),
         (("--only", "motion", "--cells", "grid"), "motion have no cell 'grid'"),
         (("--only", "weizmann"), "--only weizmann needs --weizmann MASKS"),
