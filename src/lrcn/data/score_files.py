@@ -123,8 +123,7 @@ def _pairs(path: Path) -> Pairs:
     text = _read(path)
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        rows: Iterable[Any] = csv.DictReader(io.StringIO(text, newline=""))
-        return _rows(path, rows)
+        return _rows(path, _table(path, text))
     if suffix == ".jsonl":
         parsed = [
             _json(path, line, f", line {number}")
@@ -149,7 +148,7 @@ def _pairs(path: Path) -> Pairs:
 def _json(path: Path, text: str, where: str = "") -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}{where} is no JSON: {error}. Check or make it again") from error
 
 
@@ -157,17 +156,34 @@ def _rows(path: Path, rows: Iterable[Any]) -> Pairs:
     found: Pairs = []
     for number, row in enumerate(rows, start=1):
         fields: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
-        item = next((fields[key] for key in _IDS if fields.get(key) is not None), None)
+        item = _id_text(next((fields[key] for key in _IDS if fields.get(key) is not None), None))
         captions = next((fields[key] for key in _CAPTIONS if fields.get(key) is not None), None)
         if isinstance(captions, str):
             captions = [captions]
-        if not isinstance(item, str | int) or captions is None or not _are_texts(captions):
+        if item is None or not _are_texts(captions):
             raise DataError(
-                f"{path}, entry {number} is {_short(row)}; an id ({', '.join(_IDS)}) and a"
-                f" `caption` are needed. Rename its fields"
+                f"{path}, entry {number} is {_short(row)}; an id ({', '.join(_IDS)}: a text or a"
+                " whole number) and a `caption` (a text) are needed. Mend it, or rename its fields"
             )
-        found += [(str(item), caption) for caption in captions]
+        found += [(item, caption) for caption in captions]
     return found
+
+
+def _table(path: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise DataError(
+            f"{path} is no CSV: {error}. A cell that holds a comma or a quote is written in"
+            ' quotes, quotes inside it twice ("a ""b"", c"). Check the quotes'
+        ) from error
+
+
+def _id_text(value: Any) -> str | None:
+    """An id as it is compared: 7, 7.0 and "7" are one; None where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _are_texts(captions: Any) -> bool:

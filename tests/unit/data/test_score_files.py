@@ -56,6 +56,8 @@ def test_hypotheses_are_read_from_each_form(tmp_path: Path) -> None:
     results = [{"image_id": 7, "caption": "a dog"}, {"image_id": 8, "caption": ""}]
     expected = {"7": "a dog", "8": ""}
     assert read_hypotheses(_file(tmp_path, "results.json", results)) == expected
+    floats = [{"image_id": 7.0, "caption": "a dog"}, {"image_id": "8", "caption": ""}]
+    assert read_hypotheses(_file(tmp_path, "floats.json", floats)) == expected
     assert read_hypotheses(_file(tmp_path, "by_id.json", expected)) == expected
     assert read_hypotheses(_file(tmp_path, "table.csv", "id,caption\n7,a dog\n8,\n")) == expected
     assert read_hypotheses(_file(tmp_path, "plain.txt", "a dog\n\n")) == {"1": "a dog", "2": ""}
@@ -68,6 +70,10 @@ def test_hypotheses_are_read_from_each_form(tmp_path: Path) -> None:
         ("a.jsonl", '{"id": 1, "caption": "a"}\n{', "a.jsonl, line 2 is no JSON"),
         ("a.json", [{"caption": "a"}], r'entry 1 is \{"caption": "a"\}; an id'),
         ("a.json", [{"id": 1, "caption": 5}], "entry 1 is"),
+        ("a.json", [{"id": True, "caption": "a"}], "entry 1 is .*a text or a whole number"),
+        ("a.json", [{"id": 1, "caption": None}], "entry 1 is .*`caption` .a text. are needed"),
+        ("a.json", "[" * 100_000, "a.json is no JSON"),
+        ("a.csv", 'id,caption\n1,"' + "a" * 200_000, "a.csv is no CSV: field larger"),
         ("a.json", [3], "entry 1 is 3"),
         ("a.json", 5, "holds no captions"),
         ("a.json", {}, "holds no captions"),
