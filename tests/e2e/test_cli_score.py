@@ -37,10 +37,15 @@ def test_text_and_coco_files_give_the_same_scores(lrcn: Run, folder: Path) -> No
     assert (code, err) == (0, "")
     coco = json.loads(out)
     code, out, _ = lrcn(
-        *("score", "--references", folder / "refs0.txt", "--references", folder / "refs1.txt"),
+        *("score", "--references", folder / "refs0.txt", folder / "refs1.txt"),
         *("--hypotheses", folder / "hyps.txt", "--json"),
     )
     text = json.loads(out)
+    repeated = ("--references", folder / "refs0.txt", "--references", folder / "refs1.txt")
+    some = ("--metrics", "bleu", "rouge_l", "--json")
+    code, out, _ = lrcn("score", *repeated, "--hypotheses", folder / "hyps.txt", *some)
+    assert json.loads(out)["rouge_l"] == text["rouge_l"]
+    assert "cider_d" not in json.loads(out)
     for key in ("bleu_1", "bleu_4", "rouge_l", "cider", "cider_d", "distinct_1"):
         assert coco[key] == text[key]
         if key != "distinct_1":

@@ -38,6 +38,10 @@ def option(*names: str, group: str | None = None) -> Parameter:
     return Parameter(name=names, group=group) if group else Parameter(name=names)
 
 
+several = Parameter(consume_multiple=True)
+"""Marks an option that takes all values up to the next option: `--references a.txt b.txt`."""
+
+
 class UsageError(ConfigError):
     """The command line itself is wrong: an unknown command or option, a value of a wrong kind."""
 

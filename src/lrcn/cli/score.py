@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lrcn.cli.options import DEFAULTS, ComputeOptions
 from lrcn.cli.output import print_json, print_line, print_table, refuse_existing_file, say
-from lrcn.cli.parser import UsageError, option
+from lrcn.cli.parser import UsageError, option, several
 
 if TYPE_CHECKING:
     from lrcn.metrics.caption_scores import CaptionScores, Difference
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def score(
     *,
-    references: list[Path] | None = None,
+    references: Annotated[list[Path] | None, several] = None,
     hypotheses: Path | None = None,
     hypotheses2: Path | None = None,
-    metrics: list[str] | None = None,
+    metrics: Annotated[list[str] | None, several] = None,
     tokenizer: str = "ptb",
     document_frequencies: Path | None = None,
     save_document_frequencies: Path | None = None,

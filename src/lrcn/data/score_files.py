@@ -157,7 +157,7 @@ def _rows(path: Path, rows: Iterable[Any]) -> Pairs:
     for number, row in enumerate(rows, start=1):
         fields: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
         item = _id_text(next((fields[key] for key in _IDS if fields.get(key) is not None), None))
-        captions = next((fields[key] for key in _CAPTIONS if fields.get(key) is not None), None)
+        captions: Any = next((fields[k] for k in _CAPTIONS if fields.get(k) is not None), None)
         if isinstance(captions, str):
             captions = [captions]
         if item is None or not _are_texts(captions):
