@@ -95,7 +95,8 @@ def make_fusion(
     """Load models and make sure that they can answer together.
 
     Args:
-        paths: Model or run folders, two or more.
+        paths: Model or run folders, two or more. A fused model stands for its members, which
+            share its weight: the mean of means is one mean.
         weights: One each; equal when left out.
         weights_from: How they were chosen, for the record.
         search_video_ids: The videos that they were searched on.
@@ -107,8 +108,9 @@ def make_fusion(
     """
     if len(paths) < 2:
         raise ConfigError(f"{len(paths)} models cannot be fused; give 2 or more")
-    shares = normalised(weights, len(paths))
-    members = tuple(load_model(path) for path in paths)
+    given = normalised(weights, len(paths))
+    opened = [_opened(path) for path in paths]
+    members = tuple(member for fusion in opened for member in fusion.members)
     unlike = _unlike(members)
     if unlike and not allow_unlike:
         raise ModelError(
@@ -117,11 +119,27 @@ def make_fusion(
         )
     return SavedFusion(
         members=members,
-        fusion_weights=shares,
-        origins=tuple(str(path.resolve()) for path in paths),
+        fusion_weights=tuple(
+            weight * share
+            for weight, fusion in zip(given, opened, strict=True)
+            for share in fusion.fusion_weights
+        ),
+        origins=tuple(origin for fusion in opened for origin in fusion.origins),
         weights_from=weights_from,
         unlike=tuple(unlike),
-        search_video_ids=tuple(search_video_ids),
+        search_video_ids=tuple(
+            sorted({*search_video_ids, *(v for fusion in opened for v in fusion.search_video_ids)})
+        ),
+    )
+
+
+def _opened(path: Path) -> SavedFusion:
+    """A model as a fusion of itself alone; a fused one as it is."""
+    saved = load_any(path)
+    if isinstance(saved, SavedFusion):
+        return saved
+    return SavedFusion(
+        members=(saved,), fusion_weights=(1.0,), origins=(str(path.resolve()),), weights_from=""
     )
 
 

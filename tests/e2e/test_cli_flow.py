@@ -39,7 +39,13 @@ def test_flow_of_a_data_set(
 
     assert main(["flow", str(clips), str(out), "--scale", "8", "--format", "ffv1"]) == 0
     shown = capsys.readouterr()
-    assert "8 were made again" in shown.err
+    assert "made again: left/" in shown.err
+    assert "and 3 more" in shown.err
+    same = ["flow", str(clips), str(out), "--scale", "8", "--format", "ffv1"]
+    assert main([*same, "--overwrite"]) == 0
+    shown = capsys.readouterr()
+    assert "flow images of 8 videos" in shown.out
+    assert "0 were there" in shown.out
 
 
 def test_a_broken_video_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,12 +86,68 @@ def test_show_two_frames_and_a_video(
     video = sorted(clips.rglob("*.mkv"))[0]
     assert main(["flow", "--show", str(video), "--out", str(tmp_path / "v.png"), "--at", "0"]) == 0
     assert "at 0.04 seconds" in capsys.readouterr().out
+    for at in ("99", "-1", "nan"):
+        assert (
+            main(["flow", "--show", str(video), "--out", str(tmp_path / "x.png"), "--at", at]) == 2
+        )
+        assert "choose a time among them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file_format", ["png", "ffv1"])
+def test_show_stored_flow(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file_format: str
+) -> None:
+    stored, video = tmp_path / "flow", sorted(clips.rglob("*.mkv"))[0]
+    make = ["flow", str(video), str(stored), "--scale", "20", "--format", file_format, "--quiet"]
+    assert main(make) == 0
+    out, live = tmp_path / "stored.png", tmp_path / "live.png"
+    flow = next(stored.glob(f"{video.stem}*"))
+    capsys.readouterr()
+
+    assert main(["flow", "--show", str(flow), "--at", "0.16", "--out", str(out), "--json"]) == 0
+
+    about = json.loads(capsys.readouterr().out)
+    show = ["flow", "--show", str(video), "--at", "0.2", "--out", str(live), "--json"]
+    assert main([*show, "--scale", "20"]) == 0
+    computed = json.loads(capsys.readouterr().out)
+    assert about["method"] == "dis_medium"
+    assert about["mean_px"] == pytest.approx(computed["mean_px"], abs=0.5 / 20)
+    # The sheet of a video has both frames above, and a gap.
+    sheet, whole = np.asarray(Image.open(out)), np.asarray(Image.open(live))
+    height, width = sheet.shape[:2]
+    assert whole.shape == (2 * height + 4, width, 3)
+    assert np.array_equal(sheet[:, width // 2 + 2 :], whole[-height:, width // 2 + 2 :])
+
+    assert main(["flow", "--show", str(flow), str(video), "--out", str(live), "--overwrite"]) == 2
+    assert "holds flow already" in capsys.readouterr().err
+
+
+def test_show_frames_of_one_pixel(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / "one").mkdir(exist_ok=True)
+        write_picture(tmp_path / "one" / f"{number}.png", np.zeros((1, 1, 3), np.uint8))
+
+    assert main(["flow", "--show", str(tmp_path / "one"), "--out", str(tmp_path / "x.png")]) == 0
+
+    assert np.asarray(Image.open(tmp_path / "x.png")).shape == (6, 6, 3)
+
+
+def test_a_sheet_that_cannot_be_written_is_told(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    video = sorted(clips.rglob("*.mkv"))[0]
+
+    assert main(["flow", "--show", str(video), "--out", str(tmp_path / "file" / "x.png")]) == 2
+
+    assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["only-data"], "OUT is missing"),
+        (["a", "b", "c"], "3 paths are too many"),
         (["a", "b", "--out", "c.png"], "--show"),
         (["--show", "a.png"], "--out is missing"),
         (["--show", "a", "b", "c", "--out", "d.png"], "not 3 paths"),

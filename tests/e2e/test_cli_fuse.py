@@ -209,8 +209,40 @@ def test_one_model_is_not_enough(lrcn: Run, runs: tuple[Path, Path], tmp_path: P
     assert "two or more" in err
 
 
-def test_a_fused_folder_is_no_single_model(lrcn: Run, fused: Path, tmp_path: Path) -> None:
-    code, _, err = lrcn("fuse", fused, fused, "--out", tmp_path / "out")
+def test_a_fused_model_among_the_members_brings_its_own(
+    lrcn: Run, runs: tuple[Path, Path], fused: Path, world: Path, tmp_path: Path
+) -> None:
+    code, out, err = lrcn("fuse", runs[0], fused, "--weights", "1,3", "--out", tmp_path / "all")
+
+    assert code == 0, err
+    config = json.loads((tmp_path / "all" / "config.json").read_text())
+    # 1/4, and 3/4 of a third and of two thirds.
+    weights = [member["fusion_weight"] for member in config["members"]]
+    assert weights == pytest.approx([1 / 4, 1 / 4, 1 / 2])
+    origins = [member["origin"] for member in config["members"]]
+    assert origins == [str(runs[0]), str(runs[0]), str(runs[1])]
+    with world.open() as file:
+        clip = world.parent / next(csv.DictReader(file))["path"]
+    alone = [library.load(run)(clip).probs_K for run in runs]
+    answer = library.load(tmp_path / "all")(clip).probs_K
+    assert answer.tolist() == pytest.approx((0.5 * alone[0] + 0.5 * alone[1]).tolist(), abs=1e-6)
+
+    searched = tmp_path / "searched"
+    code, out, err = lrcn("fuse", runs[1], fused, "--search", world, "--out", searched)
+    assert code == 0, err
+    assert "searched on" in out
+    again = tmp_path / "again"
+    assert lrcn("fuse", searched, runs[0], "--out", again)[0] == 0
+    ids = [
+        json.loads((f / "config.json").read_text())["search_video_ids"] for f in (searched, again)
+    ]
+    assert ids[0] == ids[1] != []
+
+
+def test_a_fused_folder_is_no_single_model(
+    lrcn: Run, fused: Path, world: Path, tmp_path: Path
+) -> None:
+    code, _, err = lrcn("train", "--data", world, "--init", fused, "--out", tmp_path / "out")
 
     assert code == 2
     assert "member_1" in err

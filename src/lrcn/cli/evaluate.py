@@ -166,9 +166,7 @@ def evaluate(
     }
     source = DataSource(data, run, layout, fold, videos_root, missing)
     source_of_flow = flow or (source.own.flow_source if source.own else "auto")
-    videos = source.read()
-    if not isinstance(saved, SavedFusion):
-        videos = seen_as(videos, saved, source_of_flow)
+    videos = seen_as(source.read(), saved, source_of_flow)
     chosen, choice = choose_part(videos, run, split=split, allow_leaks=allow_leaks)
     for other in runs[1:]:
         trained = trained_on(chosen, other, knowingly=split in ("train", "all"), allow=allow_leaks)

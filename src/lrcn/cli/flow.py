@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,7 +19,7 @@ from lrcn.cli.output import (
     watcher,
 )
 from lrcn.cli.parser import UsageError, flattened, option
-from lrcn.errors import ConfigError
+from lrcn.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from lrcn.data.flow_files import FlowSummary
@@ -87,10 +89,11 @@ def flow(
     folders and lists, so that `lrcn train --data OUT --modality flow` works. What is finished is
     not made again; what was changed, or is asked for with other settings, is. Training and
     prediction also compute flow by themselves: storing it pays where it is used often.
-    With --show: draw the flow between two pictures, or in the middle of a video, into --out.
+    With --show: draw the flow between two pictures, in the middle of a video, or stored flow,
+    into --out.
 
     Args:
-        paths: DATA and OUT; with --show FRAME_A and FRAME_B, or VIDEO.
+        paths: DATA and OUT; with --show FRAME_A and FRAME_B, VIDEO, or a video's stored flow.
         file_format: png, ffv1 (one lossless .mkv per video), or jpeg as the original code.
         quality: Of jpeg, 1 to 100.
         naming: nested keeps the folders of DATA; original is flow_images/VIDEO/, without them.
@@ -100,7 +103,7 @@ def flow(
         show: Draw both frames, the flow in colours of the wheel, and the flow image.
         at: With --show VIDEO: seconds; default: the middle.
         out: With --show: the PNG to write.
-        overwrite: Replace the file named by --out.
+        overwrite: Make what is finished again; with --show replace the file named by --out.
         as_json: Print one JSON document.
         flow_options: How flow is found.
         compute: Options of every command that computes.
@@ -111,11 +114,11 @@ def flow(
     compute.start()
     if show:
         return _show(paths, config, at=at, out=out, overwrite=overwrite, as_json=as_json)
-    if len(paths) != 2 or out is not None or at is not None:
-        raise UsageError(
-            f"OUT is missing or there is too much: lrcn flow takes DATA and OUT, not"
-            f" {len(paths)} paths (--out and --at belong to --show)"
-        )
+    if out is not None or at is not None:
+        raise UsageError("--out and --at belong to --show; without it: lrcn flow DATA OUT")
+    if len(paths) != 2:
+        missing = "OUT is missing" if len(paths) == 1 else f"{len(paths)} paths are too many"
+        raise UsageError(f"{missing}: lrcn flow takes DATA and OUT")
     from lrcn.data.flow_files import make_flow
     from lrcn.data.flow_manifest import FlowStorage
     from lrcn.data.flow_plan import plan_flow
@@ -126,8 +129,8 @@ def flow(
     plan = plan_flow(data, target, storage, layout=layout, fold=fold, videos_root=videos_root)
     threads = set_threads(compute.threads)  # one video each
     with watcher("flow", quiet=compute.quiet) as watch:
-        summary = make_flow(plan, target, storage, threads=threads, watch=watch)
-    _report(summary, storage, target, as_json=as_json, quiet=compute.quiet)
+        summary = make_flow(plan, target, storage, threads=threads, again=overwrite, watch=watch)
+    _report(summary, storage, target, again=overwrite, as_json=as_json, quiet=compute.quiet)
     return report_skipped(summary.skipped, quiet=compute.quiet)
 
 
@@ -138,7 +141,13 @@ def _checked(quality: int) -> int:
 
 
 def _report(
-    summary: FlowSummary, storage: FlowStorage, out: Path, *, as_json: bool, quiet: bool
+    summary: FlowSummary,
+    storage: FlowStorage,
+    out: Path,
+    *,
+    again: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """What was made, on stdout; what should be known about it, on stderr."""
     repeated = summary.repeated
@@ -148,20 +157,28 @@ def _report(
         say(f"note: {len(repeated) - _SHOWN} more videos with repeated frames", quiet=quiet)
     truncated = [r.name for r in (*summary.made, *summary.kept) if r.truncated]
     if truncated:
-        say(f"note: {len(truncated)} damaged videos were used as far as they go", quiet=quiet)
-    if summary.remade:
-        say(f"note: {summary.remade} were made again: source or settings changed", quiet=quiet)
+        say(f"note: damaged, used as far as they go: {_few(truncated)}", quiet=quiet)
+    if summary.remade and not again:
+        say(f"note: source or settings changed, made again: {_few(summary.remade)}", quiet=quiet)
     if summary.gone:
-        say(f"note: {summary.gone} flow videos stay of which DATA has no source", quiet=quiet)
+        say(
+            f"note: no source in DATA any more, left as they are: {_few(summary.gone)}", quiet=quiet
+        )
     images = sum(record.num_images for record in summary.made)
     if as_json:
         print_json(_document(summary, storage, out))
         return
-    rate = images / max(summary.seconds, 1e-9)
+    rate = f", {images / max(summary.seconds, 1e-9):.0f} a second" if images else ""
     print_line(
-        f"{out}: flow images of {len(summary.made)} videos ({images} images, {rate:.0f} a second,"
+        f"{out}: flow images of {len(summary.made)} videos ({images} images{rate},"
         f" {storage.flow.method}); {len(summary.kept)} were there, {len(summary.skipped)} left out"
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _document(summary: FlowSummary, storage: FlowStorage, out: Path) -> dict[str, Any]:
@@ -172,7 +189,7 @@ def _document(summary: FlowSummary, storage: FlowStorage, out: Path) -> dict[str
         "storage": to_dict(storage),
         "num_made": len(summary.made),
         "num_kept": len(summary.kept),
-        "num_remade": summary.remade,
+        "num_remade": len(summary.remade),
         "num_images": sum(record.num_images for record in (*summary.made, *summary.kept)),
         "seconds": summary.seconds,
         "repeated": [
@@ -193,46 +210,119 @@ def _show(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Draw the flow between two frames."""
+    """Draw the flow between two frames, or stored flow."""
     if len(paths) > 2:
         raise UsageError(f"--show takes FRAME_A FRAME_B or VIDEO, not {len(paths)} paths")
     if out is None or out.suffix.lower() != ".png":
         raise UsageError("--out is missing: with --show name the .png to write")
     refuse_existing_file(out, overwrite=overwrite)
-    import numpy as np
+    from lrcn.data.modality import recognised
 
-    from lrcn.video.flow import FlowEstimator
-    from lrcn.video.flow_picture import flow_sheet
-    from lrcn.video.frames import write_picture
-
-    before, after, seconds = _two_frames(paths, at)
-    estimator = FlowEstimator(config)
-    found = estimator.flow(estimator.grey(before), estimator.grey(after))
-    draft = out.with_name(f".{out.stem}.draft.png")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(draft, flow_sheet(before, after, found, config))
-    draft.replace(out)
-    length = np.hypot(found[..., 0], found[..., 1])
+    stored = [path for path in paths if recognised(path)]
+    if stored and len(paths) == 2:
+        raise UsageError(f"{stored[0]} holds flow already; give it alone, and --at for its place")
+    shown = _stored(paths[0], config, at) if stored else _computed(paths, config, at)
+    _write_sheet(out, shown.sheet)
+    length = shown.length_px
     mean_px, largest_px = float(length.mean()), float(length.max())
-    saturated = float((np.abs(found).max(axis=-1) * config.scale > 127).mean())
     if as_json:
         print_json(
             {
                 "out": out,
-                "method": config.method,
-                "seconds": seconds,
+                "method": shown.method,
+                "seconds": shown.seconds,
                 "mean_px": mean_px,
                 "largest_px": largest_px,
-                "saturated": saturated,
+                "saturated": shown.saturated,
             }
         )
     else:
-        where = "" if seconds is None else f" at {seconds:.2f} seconds"
+        where = "" if shown.seconds is None else f" at {shown.seconds:.2f} seconds"
         print_line(
             f"{out}: motion{where} of {mean_px:.2f} pixels in the mean, at most {largest_px:.2f};"
-            f" {100 * saturated:.1f} % of it is beyond the range"
+            f" {100 * shown.saturated:.1f} % of it is beyond the range"
         )
     return 0
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What --show draws and tells."""
+
+    sheet: Any
+    length_px: Any
+    """Length of every vector, H x W."""
+    saturated: float
+    """Share of pixels that a flow image cannot tell."""
+    method: str | None
+    """None where foreign flow images do not say it."""
+    seconds: float | None
+
+
+def _computed(paths: Sequence[Path], config: FlowConfig, at: float | None) -> _Shown:
+    """The flow between two pictures, or in a video."""
+    import numpy as np
+
+    from lrcn.video.flow import FlowEstimator
+    from lrcn.video.flow_picture import flow_sheet
+
+    before, after, seconds = _two_frames(paths, at)
+    estimator = FlowEstimator(config)
+    found = estimator.flow(estimator.grey(before), estimator.grey(after))
+    length = np.hypot(found[..., 0], found[..., 1])
+    saturated = float((np.abs(found).max(axis=-1) * config.scale > 127).mean())
+    sheet = flow_sheet(before, after, found, config)
+    return _Shown(sheet, length, saturated, config.method, seconds)
+
+
+def _stored(path: Path, config: FlowConfig, at: float | None) -> _Shown:
+    """A flow image that is there; its settings are the manifest's, where it has one."""
+    import numpy as np
+
+    from lrcn.data.flow_manifest import find_manifest
+    from lrcn.data.modality import open_pictures
+    from lrcn.structures import Preprocessing
+    from lrcn.video.flow import flow_vectors
+    from lrcn.video.flow_picture import flow_pair
+
+    manifest = find_manifest(path)
+    own = config if manifest is None else manifest.storage.flow
+    with open_pictures(path, Preprocessing(input_px=1, modality="flow", flow=own)) as video:
+        times = video.pts_seconds().tolist()
+        place = _place_of(path, times, at)
+        clip = video.read([video.frame_range()[place]])
+    image = clip.frames_TCHW[0].permute(1, 2, 0).numpy()
+    vectors = flow_vectors(image, own)
+    at_end = (image[..., :2] <= own.lowest) | (image[..., :2] >= own.highest)
+    return _Shown(
+        flow_pair(vectors, image),
+        np.hypot(vectors[..., 0], vectors[..., 1]),
+        float(at_end.any(axis=-1).mean()),
+        None if manifest is None else own.method,
+        times[place],
+    )
+
+
+def _write_sheet(out: Path, sheet: Any) -> None:
+    """Write a PNG whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from lrcn.video.frames import write_picture
+
+    draft = out.with_name(f".{out.stem}.draft-{os.getpid()}.png")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(draft, sheet)
+        draft.replace(out)
+    except OSError as error:
+        raise OutputError(
+            f"{out} cannot be written: {error.strerror or error}. Check the place"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _two_frames(paths: Sequence[Path], at: float | None) -> tuple[Any, Any, float | None]:
@@ -256,8 +346,22 @@ def _two_frames(paths: Sequence[Path], at: float | None) -> tuple[Any, Any, floa
         frames = video.frame_range()
         if len(times) < 2:
             raise MediaError(f"{paths[0]}: has a single frame, and motion needs two")
-        wanted = (times[0] + times[-1]) / 2 if at is None else at
-        place = min(range(1, len(times)), key=lambda i: abs(times[i] - wanted))
+        place = max(1, _place_of(paths[0], times, at))
         clip = video.read([frames[place - 1], frames[place]])
     before, after = clip.frames_TCHW.permute(0, 2, 3, 1).numpy()
     return before, after, times[place]
+
+
+def _place_of(path: Path, times: Sequence[float], at: float | None) -> int:
+    """The frame nearest to a time; by default the one in the middle.
+
+    Raises:
+        UsageError: the video does not reach so far.
+    """
+    wanted = (times[0] + times[-1]) / 2 if at is None else at
+    if not 0 <= wanted <= times[-1] + 1:
+        raise UsageError(
+            f"--at is {wanted:g}, and the frames of {path} lie from {times[0]:.2f} to"
+            f" {times[-1]:.2f} seconds; choose a time among them"
+        )
+    return min(range(len(times)), key=lambda i: abs(times[i] - wanted))

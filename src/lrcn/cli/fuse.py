@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from lrcn.cli.evaluate import show_results
-from lrcn.cli.measuring import DataSource, Missing, measure, seen_as
+from lrcn.cli.measuring import DataSource, Missing, measure, runs_of, seen_as
 from lrcn.cli.options import DEFAULTS, ComputeOptions
 from lrcn.cli.output import (
     print_json,
@@ -21,10 +21,9 @@ from lrcn.cli.output import (
     write_file,
 )
 from lrcn.cli.parser import UsageError, option
-from lrcn.cli.parts import Run, find_run, identity_of
+from lrcn.cli.parts import Run, identity_of
 
 if TYPE_CHECKING:
-    from lrcn.checkpoint import SavedModel
     from lrcn.evaluate.results import Results
     from lrcn.structures import VideoItem, VideoList
 
@@ -53,7 +52,8 @@ def fuse(
 
     Of results files, or with an OUT that ends in .json, OUT is a results file: videos are matched
     by id, classes by name, and the fused answers are measured. Of run and model folders OUT is a
-    model folder that holds them all, for `lrcn predict`, `evaluate` and `report`.
+    model folder that holds them all, for `lrcn predict`, `evaluate` and `report`; a fused model
+    among them brings its members, which share its weight.
 
     Args:
         members: Two or more run folders, model folders or results files.
@@ -182,17 +182,17 @@ class _Task:
         """The best weights, how they were found, and on which videos."""
         assert self.search is not None
         device = self.compute.start()
-        from lrcn.checkpoint import load_model
         from lrcn.data.cache import FeatureCache
         from lrcn.evaluate.fuse import find_weights, match
+        from lrcn.fusion_folder import load_any
 
-        runs = [run for run in map(find_run, places) if run is not None]
+        models = [load_any(place) for place in places]
+        runs = [run for pair in zip(places, models, strict=True) for run in runs_of(*pair)]
         source = DataSource(self.search, next(iter(runs), None), None, None, None, self.missing)
         videos = _validation_part(source.read(), runs, measured)
         names = [str(place) for place in places]
         found: list[Results] = []
-        for place, own in zip(places, protocols, strict=True):
-            saved: SavedModel = load_model(place)
+        for place, saved, own in zip(places, models, protocols, strict=True):
             with watcher(f"measuring {place}", quiet=self.compute.quiet) as watch:
                 found.append(
                     measure(

@@ -151,14 +151,19 @@ class DataSource:
         )
 
 
-def seen_as(videos: VideoList, saved: SavedModel, source: FlowChoice) -> VideoList:
+def seen_as(videos: VideoList, saved: SavedModel | SavedFusion, source: FlowChoice) -> VideoList:
     """The videos as what the model sees, pictures or flow images.
+
+    Of a fused model the members see them in different ways: for it they stay as they are.
 
     Raises:
         DataError: they do not fit the model.
     """
     from lrcn.data.modality import settle_modality
+    from lrcn.fusion_folder import SavedFusion
 
+    if isinstance(saved, SavedFusion):
+        return videos
     own = saved.model.preprocessing
     if saved.model.backbone is None or own is None:
         return videos

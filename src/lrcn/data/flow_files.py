@@ -58,10 +58,10 @@ class FlowSummary:
     """Finished before, of the same content with the same settings."""
     skipped: tuple[SkippedFile, ...]
     """Could not be read."""
-    remade: int
-    """How many of `made` had been there with another content or other settings."""
-    gone: int
-    """Flow videos in OUT of which DATA has no source any more; they stay."""
+    remade: tuple[str, ...]
+    """Names of those of `made` that had been there, with another content or other settings."""
+    gone: tuple[str, ...]
+    """Names of videos whose flow is in OUT, and which DATA has no more; it stays."""
     seconds: float
 
     @property
@@ -76,6 +76,7 @@ def make_flow(
     storage: FlowStorage,
     *,
     threads: int = 1,
+    again: bool = False,
     watch: Watch | None = None,
 ) -> FlowSummary:
     """Compute and store the flow images of all videos of a plan.
@@ -85,6 +86,7 @@ def make_flow(
         out: Folder to make or to go on with.
         storage: Method, encoding, format and names.
         threads: Videos worked on at the same time.
+        again: Make also what is finished.
         watch: Told of the progress.
 
     Raises:
@@ -96,7 +98,7 @@ def make_flow(
     before = _before(out)
     manifest = ManifestWriter(out, storage, plan.data)
     _remove_unfinished(out)
-    maker = _Maker(out, storage, manifest, before)
+    maker = _Maker(out, storage, manifest, before, again=again)
     made: list[FlowRecord] = []
     kept: list[FlowRecord] = []
     skipped: list[SkippedFile] = list(plan.skipped)
@@ -119,8 +121,8 @@ def make_flow(
         made=tuple(made),
         kept=tuple(kept),
         skipped=tuple(skipped),
-        remade=sum(record.name in before for record in made),
-        gone=sum(name not in names for name in before),
+        remade=tuple(record.name for record in made if record.name in before),
+        gone=tuple(name for name in before if name not in names),
         seconds=time.monotonic() - started,
     )
 
@@ -182,6 +184,8 @@ class _Maker:
         storage: FlowStorage,
         manifest: ManifestWriter,
         before: dict[str, FlowRecord],
+        *,
+        again: bool,
     ) -> None:
         self.stop = threading.Event()
         self.drafts = out / f"{_DRAFTS}{os.getpid()}"
@@ -189,6 +193,7 @@ class _Maker:
         self._storage = storage
         self._manifest = manifest
         self._before = before
+        self._again = again
 
     def __call__(self, job: FlowJob) -> FlowRecord | SkippedFile:
         try:
@@ -212,7 +217,7 @@ class _Maker:
 
     def _is_finished(self, known: FlowRecord, job: FlowJob, content: str) -> bool:
         wanted = self._storage.digest, content, job.target
-        if (known.settings, known.content, known.path) != wanted:
+        if self._again or (known.settings, known.content, known.path) != wanted:
             return False
         target = self._out / known.path
         if self._storage.format == "ffv1":

@@ -69,13 +69,19 @@ def flow_sheet(before_HWC: Pixels, after_HWC: Pixels, flow_HW2: Flow, config: Fl
     or reduced to the size of the flow by taking the nearest pixels.
     """
     height, width = flow_HW2.shape[:2]
-    colours = flow_colours(flow_HW2)
-    side = max(min(height, width) // 4, 3)
-    colours[:side, width - side :] = colour_key(side)
     above = _beside(_nearest(before_HWC, height, width), _nearest(after_HWC, height, width))
-    below = _beside(colours, flow_image(flow_HW2, config))
+    below = flow_pair(flow_HW2, flow_image(flow_HW2, config))
     gap = np.full((_GAP_PX, above.shape[1], 3), 255, np.uint8)
     return np.concatenate([above, gap, below])
+
+
+def flow_pair(flow_HW2: Flow, image_HWC: Pixels) -> Pixels:
+    """The flow in wheel colours, the wheel in its corner, and beside it the flow image."""
+    height, width = flow_HW2.shape[:2]
+    colours = flow_colours(flow_HW2)
+    side = min(max(min(height, width) // 4, 3), height, width)
+    colours[:side, width - side :] = colour_key(side)
+    return _beside(colours, image_HWC)
 
 
 def _wheel() -> NDArray[np.float64]:

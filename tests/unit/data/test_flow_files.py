@@ -140,7 +140,7 @@ def test_a_changed_source_is_made_again(data, tmp_path):
 
     again = _make(data, out)
 
-    assert (len(again.made), again.remade, len(again.kept)) == (1, 1, 2)
+    assert (len(again.made), len(again.remade), len(again.kept)) == (1, 1, 2)
     stored = _all(open_pictures(out / "left" / "v_left_g01_c01", SEES_FLOW))
     assert torch.equal(stored, _all(open_flow(source, FAST)))
 
@@ -152,7 +152,7 @@ def test_changed_settings_make_everything_again(data, tmp_path):
 
     again = _make(data, out, flow=other)
 
-    assert (len(again.made), again.remade) == (3, 3)
+    assert (len(again.made), len(again.remade)) == (3, 3)
     assert read_manifest(out).storage.flow == other
     assert len(_make(data, out, flow=other).kept) == 3
 
