@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -75,3 +79,28 @@ def test_autocast_is_for_bfloat16_only() -> None:
         assert layer(x).dtype == torch.bfloat16
     with autocast_train(CPU, torch.float32):
         assert layer(x).dtype == torch.float32
+
+
+FAULTS = """
+import resource, sys, torch
+from lrcn.engine import keep_memory
+assert sys.argv[1] == "no" or keep_memory()
+def faults():
+    torch.ones(2**26)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+counts = [faults() for _ in range(5)]
+print(counts[-1] - counts[1])  # the first two may still find their place
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
+def test_memory_that_is_kept_is_not_cleared_again() -> None:
+    """256 MB are 128 pages at least, and those of the system are cleared at their first use."""
+    found = {
+        keep: int(subprocess.check_output([sys.executable, "-c", FAULTS, keep]))
+        for keep in ("yes", "no")
+    }
+
+    assert found["no"] >= 3 * 128
+    assert found["yes"] < 128

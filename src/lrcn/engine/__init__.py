@@ -13,6 +13,7 @@ from lrcn.engine.processor import (
     choose_device,
     choose_precision,
     describe_processor,
+    keep_memory,
     set_threads,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "describe_processor",
     "fast_backbone",
     "init_processes",
+    "keep_memory",
     "set_threads",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import shutil
@@ -12,6 +13,9 @@ from typing import Any, Literal
 import torch
 
 from lrcn.errors import ConfigError
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+"""Options of glibc's `mallopt`."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -78,6 +82,23 @@ def usable_cores() -> int:
         return len(os.sched_getaffinity(0))
     else:
         return os.cpu_count() or 1
+
+
+def keep_memory() -> bool:
+    """Let memory that is freed stay with this process, for the tensors of the next step.
+
+    glibc gives blocks above 32 MiB back at once, and the system clears every page of them when the
+    next step asks again: a fifth to a quarter of a joint training step. The peak grows by a tenth.
+    No number changes.
+
+    Returns:
+        Whether the C library can do so (glibc's can; others are left alone).
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1))
+    return all(mallopt(option, value) == 1 for option, value in settings)
 
 
 def choose_precision(requested: Precision, device: torch.device) -> torch.dtype:

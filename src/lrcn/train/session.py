@@ -14,6 +14,7 @@ from lrcn.engine import (
     choose_device,
     choose_precision,
     init_processes,
+    keep_memory,
     set_threads,
 )
 from lrcn.structures import SkippedFile
@@ -87,6 +88,7 @@ def train(
         KeyboardInterrupt: stopped by the user; the state is saved.
     """
     set_threads(threads)
+    keep_memory()
     processes = init_processes()
     place = processes.device(choose_device(device))
     run_dir = Path(run_dir)
