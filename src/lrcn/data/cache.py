@@ -274,7 +274,8 @@ def _described(preprocessing: Preprocessing, *, stored_flow: bool) -> dict[str, 
     if preprocessing.modality == "rgb":
         del described["modality"], described["flow"]
     else:
-        described["stored_flow"] = stored_flow
+        # 2: stored flow images have the times of their source.
+        described["stored_flow"] = 2 if stored_flow else False
         described["flow_version"] = FLOW_VERSION
     return described
 

@@ -26,6 +26,7 @@ from lrcn.data.flow_manifest import (
     FlowStorage,
     ManifestWriter,
     read_manifest,
+    regular_times,
 )
 from lrcn.data.flow_plan import FlowJob, FlowPlan
 from lrcn.errors import MediaError, OutputError
@@ -44,6 +45,8 @@ FIRST_NUMBER = 2
 
 _DRAFTS = ".lrcn-flow-"
 """Followed by the process's id: the folder in OUT in which it puts videos together."""
+
+_SAME_SECONDS = 1e-6
 
 Watch = Callable[[int, int, str], None]
 """Called after each video: how many are done, of how many, its name."""
@@ -229,14 +232,15 @@ class _Maker:
         target = self._out / job.target
         draft = self.drafts / f"{threading.get_ident()}{target.suffix}"
         finder = RepeatFinder()
+        times: list[float] = []
         try:
             draft.parent.mkdir(parents=True, exist_ok=True)
             source = open_video(job.source)
             with FlowVideo(source, self._storage.flow, repeat_finder=finder) as video:
                 if self._storage.format == "ffv1":
-                    num_images = self._write_video(video, draft)
+                    num_images = self._write_video(video, draft, times)
                 else:
-                    num_images = self._write_images(video, draft, job)
+                    num_images = self._write_images(video, draft, job, times)
                 fps, truncated = video.info.fps, video.truncated
             self._replace(draft, target)
         finally:
@@ -252,9 +256,10 @@ class _Maker:
             truncated=truncated,
             num_repeated=0 if repeats is None else repeats.num_repeated,
             every=None if repeats is None else repeats.every,
+            pts_seconds=None if _is_regular(times, fps) else tuple(times),
         )
 
-    def _write_video(self, video: FlowVideo, draft: Path) -> int:
+    def _write_video(self, video: FlowVideo, draft: Path, times: list[float]) -> int:
         num_images = 0
         with VideoWriter(
             draft,
@@ -263,26 +268,28 @@ class _Maker:
             height=video.info.height,
             codec="ffv1",
         ) as writer:
-            for image_HWC in self._images(video):
+            for image_HWC in self._images(video, times):
                 writer.write(image_HWC)
                 num_images += 1
         return num_images
 
-    def _write_images(self, video: FlowVideo, draft: Path, job: FlowJob) -> int:
+    def _write_images(self, video: FlowVideo, draft: Path, job: FlowJob, times: list[float]) -> int:
         stem = strip_media_extension(job.name.rsplit("/", 1)[-1])
         ending = "png" if self._storage.format == "png" else "jpg"
         draft.mkdir()
         number = FIRST_NUMBER
-        for image_HWC in self._images(video):
+        for image_HWC in self._images(video, times):
             path = draft / f"{IMAGE_PREFIX}{stem}.{number:04d}.{ending}"
             write_picture(path, image_HWC, quality=self._storage.quality)
             number += 1
         return number - FIRST_NUMBER
 
-    def _images(self, video: FlowVideo) -> Iterator[Pixels]:
+    def _images(self, video: FlowVideo, times: list[float]) -> Iterator[Pixels]:
+        """The flow images; their times are added to `times`."""
         for clip in video.iterate():
             if self.stop.is_set():
                 raise _StoppedError
+            times += clip.pts_seconds_T.tolist()
             yield from clip.frames_TCHW.permute(0, 2, 3, 1).numpy()
 
     @staticmethod
@@ -294,6 +301,11 @@ class _Maker:
             target.rename(aside)
         draft.replace(target)
         _remove(aside)
+
+
+def _is_regular(times: list[float], fps: float | None) -> bool:
+    usual = regular_times(len(times), fps)
+    return all(abs(a - b) < _SAME_SECONDS for a, b in zip(times, usual, strict=True))
 
 
 def _remove(path: Path) -> None:

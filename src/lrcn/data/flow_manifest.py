@@ -22,6 +22,7 @@ from lrcn.settings import from_dict, to_dict
 from lrcn.structures import FlowConfig
 from lrcn.video.flow import FLOW_VERSION
 from lrcn.video.repeats import Repeats
+from lrcn.video.stills import DEFAULT_FPS
 
 MANIFEST_NAME = "lrcn-flow.manifest"
 IMAGE_PREFIX = "flow_image_"
@@ -75,6 +76,13 @@ class FlowRecord:
     """Frames of the source that repeat the one before: their flow is blank."""
     every: int | None = None
     """Distance between those where it is regular."""
+    pts_seconds: tuple[float, ...] | None = None
+    """Times of the images; None where image i is at (i + 1) / fps, without fps at 25 a second."""
+
+    @property
+    def times_seconds(self) -> tuple[float, ...]:
+        """Time of every image, in the source."""
+        return self.pts_seconds or regular_times(self.num_images, self.fps)
 
     @property
     def repeats(self) -> Repeats:
@@ -82,6 +90,11 @@ class FlowRecord:
         return Repeats(
             num_frames=self.num_images + 1, num_repeated=self.num_repeated, every=self.every
         )
+
+
+def regular_times(num_images: int, fps: float | None) -> tuple[float, ...]:
+    """Times of the flow images of a source whose frames come at one rate, the first at 0."""
+    return tuple((i + 1) / (fps or DEFAULT_FPS) for i in range(num_images))
 
 
 @dataclass(frozen=True)
@@ -148,7 +161,9 @@ def _parse(folder: Path, lines: list[str]) -> FlowManifest:
     for line in lines[1:]:
         # The last line is torn where a run was killed: that video is made again.
         with contextlib.suppress(ValueError, TypeError):
-            record = FlowRecord(**json.loads(line))
+            about = json.loads(line)
+            times = about.pop("pts_seconds", None)
+            record = FlowRecord(**about, pts_seconds=None if times is None else tuple(times))
             records[record.path] = record
     return FlowManifest(folder, storage, records)
 

@@ -20,6 +20,7 @@ from lrcn.structures import FlowConfig, Modality, Preprocessing, VideoItem, Vide
 from lrcn.video.features import is_feature_path
 from lrcn.video.flow_video import open_flow
 from lrcn.video.frames import FrameFolder, is_frame_folder
+from lrcn.video.retimed import RetimedVideo
 from lrcn.video.source import VideoSource, open_video
 
 FlowSource = Literal["auto", "computed", "stored"]
@@ -141,11 +142,14 @@ def _open_stored(
         )
     if problem := _encoding_problem(manifest.storage.flow, flow):
         raise MediaError(f"{os.fspath(source)}: {problem}")
-    if Path(source).is_dir():
-        return FrameFolder(
-            source, fps=record.fps, start_seconds=start_seconds, end_seconds=end_seconds
-        )
-    return open_video(source, start_seconds=start_seconds, end_seconds=end_seconds)
+    return RetimedVideo(
+        open_video(source),
+        record.times_seconds,
+        first_index=1,  # the first frame has no flow image
+        fps=record.fps,
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+    )
 
 
 def _encoding_problem(stored: FlowConfig, wanted: FlowConfig) -> str:

@@ -84,6 +84,57 @@ def test_stored_losslessly_is_equal_to_computed(data, tmp_path, file_format):
         assert torch.equal(stored, _all(open_flow(sources[item.video_id], FAST)))
 
 
+def _read(video, **reading):
+    """Pixels, indices and times of a source, which is closed."""
+    with video:
+        clips = list(video.iterate(chunk=4, **reading))
+        assert video.frame_range() and len(video.pts_seconds()) == video.count()
+    return (
+        torch.cat([clip.frames_TCHW for clip in clips]),
+        torch.cat([clip.frame_indices_T for clip in clips]).tolist(),
+        torch.cat([clip.pts_seconds_T for clip in clips]).tolist(),
+    )
+
+
+@pytest.mark.parametrize("file_format", ["png", "ffv1"])
+@pytest.mark.parametrize(("fps", "variable"), [(25, False), (29.97, False), (25, True)])
+@pytest.mark.parametrize(
+    ("interval", "thinning"),
+    [
+        ((None, None), {}),
+        ((None, None), {"sample_fps": 7.0}),
+        ((None, 0.35), {"sample_fps": 10.0}),
+        ((0.1, 0.35), {"frame_stride": 2}),
+    ],
+)
+def test_stored_flow_has_the_times_of_its_source(
+    tmp_path, file_format, fps, variable, interval, thinning
+):
+    path = tmp_path / "source.mkv"
+    times = [i / 25 + (0.1 if i > 7 else 0.0) for i in range(14)]
+    size = {"width": 64, "height": 48, "codec": "ffv1"}
+    with VideoWriter(path, fps=fps, variable_rate=variable, **size) as writer:
+        for frame, seconds in zip(sliding_frames(14, 1.0, 0.0), times, strict=True):
+            writer.write(frame, pts_seconds=seconds if variable else None)
+    out = tmp_path / "OUT"
+    _make(path, out, format=file_format)
+    within = dict(zip(("start_seconds", "end_seconds"), interval, strict=True))
+    flow = out / path.stem if file_format == "png" else out / f"{path.stem}.mkv"
+
+    stored = _read(open_pictures(flow, SEES_FLOW, **within), **thinning)
+    computed = _read(open_pictures(path, SEES_FLOW, **within), **thinning)
+
+    assert torch.equal(stored[0], computed[0])
+    assert stored[1] == computed[1]
+    assert stored[2] == pytest.approx(computed[2], abs=1e-6)
+    with open_pictures(flow, SEES_FLOW, **within) as video:
+        wanted = [video.frame_range()[i] for i in (2, 0, 2)]
+        clip = video.read(wanted)
+        with pytest.raises(ValueError, match="was asked for"):
+            video.read([0])
+    assert clip.frame_indices_T.tolist() == wanted
+
+
 def test_names_are_those_of_the_original(data, tmp_path):
     _make(data, tmp_path / "OUT")
 
