@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -104,6 +105,22 @@ def test_ties_go_to_lower_token_ids(seed: int, length_penalty: float) -> None:
     three = DecodingOptions(beam_size=3, max_tokens=4, min_tokens=3, num_candidates=3)
     found = search(level, three, 0)[0]
     assert [c.token_ids for c in found] == [(4, 4, 4, 2), (4, 4, 4, 4), (4, 4, 4, 5)]
+    many = DecodingOptions(beam_size=40, max_tokens=4, min_tokens=3, num_candidates=40)
+    words = itertools.product((4, 5, 6), (4, 5, 6), (4, 5, 6), (2, 4, 5, 6))
+    assert [c.token_ids for c in search(level, many, 0)[0]] == sorted(words)[:40]
+
+
+def test_a_beam_that_can_still_draw_level_goes_on() -> None:
+    """5 ends first; 4 is as likely, ends later with certainty, and has the lower ids."""
+
+    def logits(item: int, prefix: tuple[int, ...]) -> np.ndarray:
+        row = np.full(IDS.vocab_size, -np.inf)
+        last = {(1,): [4, 5], (1, 5): [2], (1, 4): [4], (1, 4, 4): [2]}
+        row[last[prefix]] = 0.0
+        return row
+
+    found = best(TableDecoder(logits), DecodingOptions(beam_size=2, max_tokens=6))
+    assert (found.token_ids, found.log_prob) == ((4, 4, 2), pytest.approx(math.log(0.5)))
 
 
 @settings(max_examples=40, deadline=None)

@@ -142,6 +142,13 @@ def test_the_search_is_chosen(lrcn: Run, place: Place) -> None:
         (("--n-best", "9"), "raise beam_size"),
         (("--json", "--csv"), "exclude each other"),
         (("--force-word", "dogg"), "Did you mean 'dog'?"),
+        (("--force-word", "<unk>"), "'<unk>', so it cannot say it. Words that"),
+        (("--method", "greedy", "--beam-size", "3"), "no effect with method greedy: leave it out"),
+        (("--min-tokens", "9", "--max-tokens", "5"), "must be below max_tokens"),
+        (
+            ("--force-word", "blue", "--force-word", "dog", "--max-tokens", "1"),
+            "2 forced words are more than",
+        ),
         (("--decoder", "greedi"), "Did you mean 'greedy'?"),
         (("--batch-size", "0"), "1 or more"),
         (("--image-ids", "x.json"), "goes with --coco-results"),

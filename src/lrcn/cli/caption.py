@@ -148,10 +148,10 @@ def _options(
     for word in forced:
         own = words.encode(word)
         if not own or words.unk_id in own:
+            meant = did_you_mean(word.lower(), words.tokens[words.unk_id + 1 :])
             raise UsageError(
-                f"the model does not know the word {word!r}, so it cannot say it."
-                f"{did_you_mean(word.lower(), list(words.tokens))} Words that it was trained on are"
-                " allowed: see its vocabulary.json"
+                f"the model does not know the word {word!r}, so it cannot say it.{meant} Words that"
+                " it was trained on are allowed: see its vocabulary.json"
             )
         ids += own
     own_options = replace(saved.decoding, num_candidates=1)

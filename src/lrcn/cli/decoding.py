@@ -48,7 +48,8 @@ class DecodingFlags:
             own: The model's, on which the flags build.
 
         Raises:
-            UsageError: a decoder by name and settings of one exclude each other.
+            UsageError: a decoder by name and settings of one exclude each other, or the search
+                that is asked for has no beam.
             ConfigError: the decoder is unknown, or settings contradict each other.
         """
         from lrcn.decoding.options import DecodingOptions, get_decoder
@@ -61,12 +62,17 @@ class DecodingFlags:
                 names = ", ".join("--" + name.replace("_", "-") for name in given)
                 raise UsageError(f"--decoder and {names} exclude each other: give one of them")
             return get_decoder(self.decoder)
-        if given.get("method", own.method) != own.method:
+        method = given.get("method", own.method)
+        if "beam_size" in given and method != "beam":
+            whose = "" if "method" in given else ", the model's own"
+            raise UsageError(
+                f"--beam-size has no effect with method {method}{whose}: leave it out, or add"
+                " --method beam"
+            )
+        if method != own.method:
             # Settings of another way of searching would have no effect, and are refused.
             kept = ("max_tokens", "min_tokens", "allow_unk", "no_repeat_ngram")
-            own = DecodingOptions(
-                method=given["method"], **{name: getattr(own, name) for name in kept}
-            )
+            own = DecodingOptions(method=method, **{name: getattr(own, name) for name in kept})
         return replace(own, **given)
 
 
