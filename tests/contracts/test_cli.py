@@ -41,7 +41,7 @@ def test_the_table_is_the_one_that_users_were_promised() -> None:
     promised |= {"import-caffe", "flow", "fuse", "narrate"}
     promised |= {"demo", "doctor", "data make", "data check", "data split"}
 
-    promised |= {"score", "caption", "retrieve"}
+    promised |= {"score", "caption", "retrieve", "neighbours", "rank"}
 
     assert promised == {" ".join(command) for command in ALL}
 

@@ -23,6 +23,7 @@ from lrcn.cli.flow import flow
 from lrcn.cli.fuse import fuse
 from lrcn.cli.import_caffe import import_caffe
 from lrcn.cli.narrate import narrate
+from lrcn.cli.neighbours import neighbours
 from lrcn.cli.parser import (
     Command,
     command_of,
@@ -32,6 +33,7 @@ from lrcn.cli.parser import (
     take_settings,
 )
 from lrcn.cli.predict import predict
+from lrcn.cli.rank import rank
 from lrcn.cli.recipes import recipes
 from lrcn.cli.report import report
 from lrcn.cli.retrieve import retrieve
@@ -52,6 +54,8 @@ COMMANDS: Mapping[str, Command | Mapping[str, Command]] = {
     "report": report,
     "compare": compare,
     "score": score,
+    "neighbours": neighbours,
+    "rank": rank,
     "fuse": fuse,
     "data": {"make": data_make, "check": data_check, "split": data_split},
     "import-caffe": import_caffe,

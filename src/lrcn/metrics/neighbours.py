@@ -6,6 +6,7 @@ training picture is the most similar; a score is averaged over that picture's ca
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -114,3 +115,38 @@ def _matrix(features: ArrayLike) -> NDArray[np.float64]:
 def _unit(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     return matrix / np.where(lengths > 0, lengths, 1.0)
+
+
+def word_similarities(
+    known_I: Sequence[Sequence[Sequence[str]]], captions_C: Sequence[Sequence[str]]
+) -> NDArray[np.float64]:
+    """How alike each caption is to what is said of each item: retrieval by the baseline.
+
+    Cosine of word counts weighed by their rarity among the captions (tf-idf), averaged over what is
+    said of the item.
+
+    Args:
+        known_I: Of each item the tokens of its neighbour's captions.
+        captions_C: Tokens of the captions that are ranked.
+
+    Returns:
+        I x C, 0 to 1.
+
+    Raises:
+        DataError: there are no captions.
+    """
+    require_some(len(captions_C), "captions")
+    counts = Counter(word for tokens in captions_C for word in set(tokens))
+    column = {word: place for place, word in enumerate(counts)}
+    rarity = np.log((1 + len(captions_C)) / (1 + np.array(list(counts.values()), dtype=np.float64)))
+
+    def weighed(sentences: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        matrix = np.zeros((len(sentences), len(column)))
+        for row, tokens in enumerate(sentences):
+            for word in tokens:
+                if word in column:
+                    matrix[row, column[word]] += 1
+        return _unit(matrix * rarity)
+
+    means_IV = np.stack([weighed(sentences).mean(axis=0) for sentences in known_I])
+    return np.asarray(means_IV @ weighed(captions_C).T, dtype=np.float64)

@@ -45,6 +45,9 @@ class CaptionDataConfig:
     semantic_noise: float = 0.0
     """Most of a distribution that goes to false labels in training, 0 to 1: a share from 0 to this
     is drawn anew for every sentence."""
+    train_parts: Literal["train", "trainval", "all"] = "train"
+    """Which parts of the data are learnt from, where it has parts: its train part; validation too;
+    all of it, as for a test server that keeps its own photos (paper: trainval)."""
     val_fraction: float = 0.1
     """Part of the photos held out for validation when the data names none; 0 = none."""
     missing: Literal["error", "skip"] = "error"

@@ -153,7 +153,7 @@ def caption_parts(
     """
     if not settings.data:
         raise ConfigError("no data to train on: give --data DATA, a list of captions")
-    listed = _read(settings, settings.data, need_media=need_media)
+    listed = _widened(_read(settings, settings.data, need_media=need_media), settings.train_parts)
     val_fraction = 0.0 if settings.val_data is not None else settings.val_fraction
     division = divide_captions(listed, val_fraction=val_fraction, seed=seed)
     train, val, how = division.train, division.val, str(division.val_how or "none")
@@ -180,6 +180,13 @@ def caption_parts(
         warnings=tuple(dict.fromkeys(warnings)),
         skipped=tuple(dict.fromkeys((*listed.skipped, *(val.skipped if val is not None else ())))),
     )
+
+
+def _widened(listed: CaptionList, train_parts: str) -> CaptionList:
+    """The list with those parts named train that are to be learnt from."""
+    taken = {"train": (), "trainval": ("val",), "all": ("val", "test")}[train_parts]
+    items = [replace(i, split="train") if i.split in taken else i for i in listed.items]
+    return with_caption_items(listed, items)
 
 
 def _read(settings: CaptionDataConfig, data: str, *, need_media: bool) -> CaptionList:

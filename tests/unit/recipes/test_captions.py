@@ -14,7 +14,7 @@ from lrcn.recipes.captions import CAPTION_RECIPES
 from lrcn.settings import from_dict, to_dict
 from lrcn.train.caption_config import CaptionExperiment
 
-PAPER = sorted(name for name in CAPTION_RECIPES if name.startswith("coco_"))
+PAPER = sorted(name for name in CAPTION_RECIPES if name.startswith(("coco_", "flickr30k_")))
 
 
 @pytest.mark.parametrize("name", CAPTION_RECIPES)
@@ -29,7 +29,7 @@ def test_a_recipe_is_whole_and_says_what_to_type(name: str) -> None:
 
 
 def test_tables_do_not_overlap() -> None:
-    assert len(all_recipes()) == 19 + len(CAPTION_RECIPES) == 19 + 18
+    assert len(all_recipes()) == 19 + len(CAPTION_RECIPES) == 19 + 21
     with pytest.raises(ConfigError, match="is one with sentences"):
         get("coco_2f")
     with pytest.raises(ConfigError, match="Did you mean 'coco_2"):
@@ -42,12 +42,15 @@ def test_the_papers_solver(name: str) -> None:
     experiment = get_any(name)
     train = experiment.train
     assert (train.optimizer, train.momentum, train.weight_decay) == ("caffe_sgd", 0.9, 0.0)
-    assert (train.schedule, train.schedule_steps, train.schedule_gamma) == ("step", 20_000, 0.5)
+    trainval = name.endswith("trainval")
+    assert (train.schedule, train.schedule_gamma) == ("step", 0.5)
+    assert train.schedule_steps == (40_000 if trainval else 20_000)
     assert (train.batch_size, experiment.dataset.max_tokens) == (100, 20)
     assert experiment.task.loss_weight == 20
     assert (experiment.model.init, experiment.dataset.min_count) == ("paper", 5)
-    if name.endswith("finetune"):
-        assert (train.lr, train.backbone_lr, train.max_steps) == (0.001, 0.0001, 50_000)
+    if name.endswith("finetune") or trainval:
+        assert (train.lr, train.backbone_lr) == (0.001, 0.0001)
+        assert train.max_steps == (100_000 if trainval else 50_000)
         assert (train.unfreeze_at, train.clip_norm) == (0, 12.5 if "vgg" in name else 25.0)
     elif experiment.model.visual != "none":
         # fc8 learns at a tenth of the rate although the row says frozen.
@@ -71,4 +74,12 @@ def test_every_command_of_the_rows_names_what_exists() -> None:
             trained.add(words[words.index("--out") + 1])
         if words[1] == "evaluate":
             assert words[2] in trained
+        if words[1] == "caption":
+            assert words[2] in trained
     assert {name for row in CAPTION_ROWS.values() for name in row.recipes} == set(PAPER)
+    assert list(CAPTION_ROWS) == [f"C{k}" for k in range(1, 17)]
+    for row in CAPTION_ROWS.values():
+        assert row.commands
+        assert row.here
+        assert row.not_here
+        assert row.expected or row.published
