@@ -33,6 +33,10 @@ def make_optimizer(parts: Mapping[str, nn.Module], config: TrainConfig) -> torch
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
     if config.optimizer == "caffe_sgd":
         return CaffeSGD(groups, lr=config.lr, momentum=config.momentum)
+    for group in groups:
+        # One pass over the memory in place of a dozen. The fused kernel takes every tensor as it
+        # lies, so not where a CNN's weights lie channels last and a loaded state does not.
+        group["fused"] = group["part"] != "backbone"
     return torch.optim.AdamW(groups, lr=config.lr)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -125,6 +126,34 @@ def test_every_parameter_is_in_one_group():
 
     inside = [id(p) for g in optimizer.param_groups for p in g["params"]]
     assert sorted(inside) == sorted(id(p) for m in parts.values() for p in m.parameters())
+
+
+def test_adamw_is_fused_outside_of_the_cnn_and_moves_weights_as_the_plain_one():
+    """The CNN's weights may lie channels last, which the fused kernel would not notice."""
+    parts = {"backbone": nn.Conv2d(3, 4, 3), "recurrent": nn.Linear(3, 4)}
+    plain = copy.deepcopy(parts["recurrent"])
+    ours = make_optimizer(parts, TrainConfig(optimizer="adamw", lr=0.01, weight_decay=0.1))
+    assert [(g["part"], g["fused"]) for g in ours.param_groups] == [
+        ("backbone", False),
+        ("backbone", False),
+        ("recurrent", True),
+        ("recurrent", True),
+    ]
+    torchs = torch.optim.AdamW(
+        [
+            {"params": [plain.weight], "weight_decay": 0.1},
+            {"params": [plain.bias], "weight_decay": 0.0},
+        ],
+        lr=0.01,
+    )
+    for step in range(5):
+        inputs_ND = torch.randn(6, 3, generator=torch.Generator().manual_seed(step))
+        for optimizer, module in ((ours, parts["recurrent"]), (torchs, plain)):
+            optimizer.zero_grad()
+            module(inputs_ND).square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(parts["recurrent"].weight, plain.weight)
+    torch.testing.assert_close(parts["recurrent"].bias, plain.bias)
 
 
 def test_step_schedule_of_the_paper():
