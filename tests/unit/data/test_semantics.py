@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrcn.data.semantics import LabelSpace, read_semantics
+from lrcn.data.semantics import Beliefs, LabelSpace, SemanticSource, read_semantics
 from lrcn.data.semantics.read import find_beliefs
 from lrcn.errors import DataError
 
@@ -77,6 +77,18 @@ def test_softmax_of_several_recognisers(tmp_path: Path) -> None:
         ("a.json", "{}", "no results file"),
         ("a.npz", "x", "npz"),
         ("a.jsonl", "", "no prediction"),
+        ("a.jsonl", '{"id": 1, "verb": {"cut": 1%s}}' % ("0" * 400), "0 or more"),
+        ("a.jsonl", '{"id": null, "verb": "cut"}', "no id"),
+        ("a.jsonl", '{"id": 1, "verb": "cut", "verb": "peel"}', "stands 2 times"),
+        ("a.jsonl", '{"id": 1, "verb": {" ": 1}}', "label is empty"),
+        ("a.csv", "id,node,label\n1,,cut\n", "names no node"),
+        ("a.csv", "id,verb,verb\n1,cut,peel\n", "'verb' stands 2 times"),
+        ("a.txt", "vid1\ta,b,c:\u00b2|", "subject,verb,object"),
+        (
+            "a.json",
+            '{"class_names": ["a", "a"], "videos": [{"video_id": "1", "probs": [0.5, 0.5]}]}',
+            "'a' stands 2 times",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(name: str, text: str, match: str, tmp_path: Path) -> None:
@@ -85,24 +97,73 @@ def test_what_is_wrong_is_said(name: str, text: str, match: str, tmp_path: Path)
         read_semantics(str(tmp_path / name))
 
 
+def test_very_large_weights_are_shares_too(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "verb": {"cut": 1e308, "peel": 1e308}}')
+    assert read_semantics(str(tmp_path / "a.jsonl")) == {"1": {"verb": {"cut": 0.5, "peel": 0.5}}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"ids": np.array(["1"], dtype=object)}, "allow_pickle"),
+        ({"verb_labels": np.array(["cut", "peel"], dtype=object)}, "allow_pickle"),
+        ({"ids": np.array("1")}, "ids is 0-dimensional"),
+        ({"ids": np.array([["1"]])}, "ids is 2-dimensional"),
+        ({"verb_labels": np.array(["cut", "cut"])}, "'cut' stands 2 times"),
+        ({"verb": np.array([[1.0]])}, "make it"),
+        ({"verb": np.array([["a", "b"]])}, "0 or more"),
+        ({"tool": np.array([[1.0]])}, "its arrays are"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(
+    changed: dict[str, np.ndarray], match: str, tmp_path: Path
+) -> None:
+    arrays = {
+        "ids": np.array(["1"]),
+        "verb": np.array([[0.5, 0.5]]),
+        "verb_labels": np.array(["cut", "peel"]),
+    }
+    np.savez(tmp_path / "a.npz", **(arrays | changed))
+    with pytest.raises(DataError, match=match):
+        read_semantics(str(tmp_path / "a.npz"))
+
+
+def test_predictions_of_other_nodes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "tool": "knife"}')
+    space = LabelSpace.build([CUT, PEEL])
+    with pytest.raises(DataError, match=r"nodes tool.*verb, object"):
+        SemanticSource.read(str(tmp_path / "a.jsonl"), space)
+
+
+def _unscaled(space: LabelSpace, beliefs: Beliefs) -> list[list[float]]:
+    return [
+        [pytest.approx(value) for value in row]
+        for row in (space.features(beliefs) / space.scale).tolist()
+    ]
+
+
 def test_the_three_forms() -> None:
     prob = LabelSpace.build([CUT, PEEL])
     assert prob.nodes == {"verb": ("peel", "cut"), "object": ("bell pepper", "carrot")}
-    assert prob.features(CUT).tolist() == [[0.25, 0.75, 1.0, 0.0]]
+    assert _unscaled(prob, CUT) == [[0.25, 0.75, 1.0, 0.0]]
     best = LabelSpace.build([CUT, PEEL], form="max")
-    assert best.features(CUT).tolist() == [[0.0, 1.0, 1.0, 0.0]]
+    assert best.scale == pytest.approx(2**0.5)
+    assert _unscaled(best, CUT) == [[0.0, 1.0, 1.0, 0.0]]
     words = LabelSpace.build([CUT, PEEL], form="words")
     assert words.words == ("bell", "carrot", "cut", "peel", "pepper")
     assert words.features(CUT).argmax(dim=1).tolist() == [2, 0, 4]
+    assert words.features(CUT).square().mean().item() == pytest.approx(1.0)
     back = LabelSpace.build([CUT, PEEL], form="words", reversed_words=True)
     assert back.features(CUT).argmax(dim=1).tolist() == [4, 0, 2]
     assert LabelSpace.from_dict(json.loads(json.dumps(back.to_dict()))) == back
+    before = {key: value for key, value in prob.to_dict().items() if key != "scale"}
+    assert LabelSpace.from_dict(before).features(CUT).tolist() == [[0.25, 0.75, 1.0, 0.0]]
 
 
 def test_labels_that_training_did_not_have_are_left_out() -> None:
     space = LabelSpace.build([CUT, PEEL], min_count=2)
     assert space.nodes == {"verb": ("peel",), "object": ("bell pepper",)}
-    assert space.features({"verb": {"peel": 0.1, "fly": 0.9}}).tolist() == [[1.0, 0.0]]
+    assert _unscaled(space, {"verb": {"peel": 0.1, "fly": 0.9}}) == [[1.0, 0.0]]
     words = LabelSpace.build([CUT, PEEL], form="words")
     assert words.features({"verb": {"fly": 1.0}}).tolist() == [[0.0] * 5]
     with pytest.raises(DataError, match="semantic_min_count"):
@@ -111,9 +172,9 @@ def test_labels_that_training_did_not_have_are_left_out() -> None:
 
 def test_noise_keeps_distributions_and_depends_on_seed_and_item() -> None:
     space = LabelSpace.build([CUT, PEEL])
-    noisy = space.features(CUT, noise=0.4, key="1")
+    noisy = space.features(CUT, noise=0.4, key="1") / space.scale
     assert noisy[0, :2].sum().item() == pytest.approx(1.0)
     assert noisy[0, 1] >= 0.6 * 0.75 - 1e-6
-    assert torch.equal(noisy, space.features(CUT, noise=0.4, key="1"))
+    assert torch.equal(noisy, space.features(CUT, noise=0.4, key="1") / space.scale)
     draws = {tuple(space.features(CUT, noise=0.4, seed=s, key="1")[0].tolist()) for s in range(9)}
     assert len(draws) > 1

@@ -9,7 +9,7 @@ import torch
 
 from lrcn.data.semantics.read import Beliefs, find_beliefs, read_semantics
 from lrcn.data.semantics.space import LabelSpace
-from lrcn.errors import ConfigError
+from lrcn.errors import ConfigError, DataError
 from lrcn.structures import CaptionItem, SkippedFile, VideoFeatures, VideoInfo
 
 
@@ -41,9 +41,16 @@ class SemanticSource:
 
         Raises:
             ConfigError: the noise is no share.
-            DataError: a file is absent or not understood.
+            DataError: a file is absent or not understood, or has no node of the model's.
         """
         semantics = read_semantics(files)
+        given = {node: None for beliefs in semantics.values() for node in beliefs}
+        if not set(given) & set(space.nodes):
+            raise DataError(
+                f"{files} has the nodes {', '.join(given) or 'none'}; the model was trained with"
+                f" {', '.join(space.nodes)}, and at least one of them is needed. Rename them"
+                " (name=FILE names the node of a results file)"
+            )
         return cls(files=files, space=space, semantics=semantics, noise=noise, seed=seed)
 
     @property

@@ -15,14 +15,18 @@ of a results file. Weights of a node are normalised to 1.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
+import sys
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lrcn.data.captions.files import read_json, read_text, shown
 from lrcn.data.datasets.walk import strip_media_extension
@@ -95,15 +99,20 @@ def _read(path: Path, node: str) -> _Weights:
 def _normalised(weights: Mapping[str, float], where: str) -> dict[str, float]:
     for label, weight in weights.items():
         number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        if not number or not math.isfinite(weight) or weight < 0:
+        if not number or not 0 <= weight <= sys.float_info.max:
             raise DataError(
-                f"{where}: {label!r} has the weight {weight!r}; probabilities or counts of 0 or"
-                " more are allowed. Mend the file"
+                f"{where}: {label!r} has the weight {shown(weight)}; probabilities or counts of 0"
+                " or more are allowed. Mend the file"
             )
-    total = math.fsum(weights.values())
-    if total <= 0:
+        if not label.strip():
+            raise DataError(f"{where}: a label is empty; a label is a word or more. Mend the file")
+    largest = max(weights.values(), default=0)
+    if largest <= 0:
         raise DataError(f"{where}: all weights are 0; one must be above. Mend the file")
-    return {label: weight / total for label, weight in weights.items() if weight > 0}
+    # The largest first: the sum of very large weights would be no number.
+    shares = {label: weight / largest for label, weight in weights.items() if weight > 0}
+    total = math.fsum(shares.values())
+    return {label: share / total for label, share in shares.items()}
 
 
 def _lines(path: Path) -> _Weights:
@@ -113,7 +122,7 @@ def _lines(path: Path) -> _Weights:
             continue
         where = f"{path.name}, line {number}"
         try:
-            entry = json.loads(line)
+            entry = json.loads(line, object_pairs_hook=_without_doubles)
         except ValueError as error:
             raise DataError(f"{where} is not JSON: {error}. Mend the line") from error
         if not isinstance(entry, dict):
@@ -139,11 +148,30 @@ def _weights_of(value: Any, where: str) -> dict[str, float]:
     )
 
 
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, as json makes it.
+
+    Raises:
+        ValueError: a name stands twice in it.
+    """
+    names = [name for name, _ in pairs]
+    _refuse_equal(names)
+    return dict(pairs)
+
+
+def _refuse_equal(names: Sequence[str]) -> None:
+    """Raise a ValueError where a name stands twice."""
+    for name, number in Counter(names).items():
+        if number > 1:
+            raise ValueError(f"{name!r} stands {number} times")
+
+
 def _id_of(entry: Mapping[str, Any], where: str) -> str:
     for name in _ID_NAMES:
-        if name in entry and str(entry[name]).strip():
-            return str(entry[name]).strip()
-    raise DataError(f"{where} has no id; {', '.join(_ID_NAMES)} name one. Add it")
+        value = entry.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+            return str(value).strip()
+    raise DataError(f"{where} has no id; {', '.join(_ID_NAMES)} give one, text or a number. Add it")
 
 
 def _refuse_double(found: _Weights, item_id: str, where: str) -> None:
@@ -153,8 +181,12 @@ def _refuse_double(found: _Weights, item_id: str, where: str) -> None:
 
 def _table(path: Path) -> _Weights:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.DictReader(read_text(path).split("\n"), delimiter=delimiter)
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
     names = list(reader.fieldnames or ())
+    try:
+        _refuse_equal(names)
+    except ValueError as error:
+        raise DataError(f"{path.name}: the column {error}; every one needs its name") from error
     long = {"node", "label"} <= set(names)
     found: _Weights = {}
     for row in reader:
@@ -165,6 +197,8 @@ def _table(path: Path) -> _Weights:
             )
         item_id = _id_of(row, where)
         if long:
+            if not row["node"].strip():
+                raise DataError(f"{where} names no node; every label belongs to one. Mend the line")
             labels = found.setdefault(item_id, {}).setdefault(row["node"], {})
             labels[row["label"]] = labels.get(row["label"], 0.0) + _number(row, where)
             continue
@@ -185,28 +219,54 @@ def _npz(path: Path) -> _Weights:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as .npz: {error}. Write it again") from error
-    names = [name.removesuffix("_labels") for name in arrays if name.endswith("_labels")]
-    ids = [str(item_id) for item_id in arrays.get("ids", ())]
-    found: _Weights = {item_id: {} for item_id in ids}
+        return _of_arrays(arrays)
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} is no .npz of predictions: {error}. Needed are the arrays ids, and for every"
+            " node <node> with <node>_labels, of text and numbers. Write it again"
+        ) from error
+
+
+def _of_arrays(arrays: Mapping[str, NDArray[Any]]) -> _Weights:
+    """By id, then node.
+
+    Raises:
+        ValueError: the arrays are others than needed.
+    """
+    names = [name for name in arrays if f"{name}_labels" in arrays]
+    needed = {"ids", *names, *(f"{name}_labels" for name in names)}
+    if "ids" not in arrays or not names or set(arrays) - needed:
+        raise ValueError(f"its arrays are {', '.join(sorted(arrays)) or 'none'}")
+    ids = _texts("ids", arrays["ids"])
+    found: _Weights = {item_id.strip(): {} for item_id in ids}
+    if not all(found):
+        raise ValueError("an id is empty")
     for name in names:
-        labels, probs_NK = [str(x) for x in arrays[f"{name}_labels"]], arrays.get(name)
+        labels, probs_NK = _texts(f"{name}_labels", arrays[f"{name}_labels"]), arrays[name]
         shape = (len(ids), len(labels))
-        if probs_NK is None or probs_NK.shape != shape:
-            given = None if probs_NK is None else probs_NK.shape
-            raise DataError(
-                f"{path}: {name} has shape {given}; ids and {name}_labels make it {shape}."
-                " Write the file again"
+        if probs_NK.shape != shape:
+            raise ValueError(
+                f"{name} has shape {probs_NK.shape}; ids and {name}_labels make it {shape}"
             )
         for item_id, row in zip(ids, probs_NK.tolist(), strict=True):
-            found[item_id][name] = dict(zip(labels, row, strict=True))
-    if not ids or not names or len(found) < len(ids):
-        raise DataError(
-            f"{path} has {len(found)} different ids of {len(ids)} and the nodes {names}; needed"
-            " are different ids, and <node> with <node>_labels for each node. Write it again"
-        )
+            found[item_id.strip()][name] = dict(zip(labels, row, strict=True))
     return found
+
+
+def _texts(name: str, array: NDArray[Any]) -> list[str]:
+    """Different texts, or numbers as texts.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    if array.ndim != 1 or array.dtype.kind not in "USiu":
+        raise ValueError(f"{name} is {array.ndim}-dimensional, of {array.dtype}")
+    texts = [x.decode("utf-8") if isinstance(x, bytes) else str(x) for x in array.tolist()]
+    try:
+        _refuse_equal([text.strip() for text in texts])
+    except ValueError as error:
+        raise ValueError(f"in {name} {error}") from error
+    return texts
 
 
 def _results(path: Path, node: str) -> _Weights:
@@ -214,6 +274,8 @@ def _results(path: Path, node: str) -> _Weights:
     document = read_json(path)
     try:
         classes = [str(name) for name in document["class_names"]]
+        _refuse_equal(classes)
+        _refuse_equal([str(video["video_id"]) for video in document["videos"]])
         return {
             str(video["video_id"]): {node: dict(zip(classes, video["probs"], strict=True))}
             for video in document["videos"]
@@ -236,7 +298,7 @@ def _triplets(path: Path) -> _Weights:
         for one in filter(None, (cell.strip() for cell in rest.split("|"))):
             words, _, text = one.rpartition(":")
             labels = words.split(",")
-            if len(labels) != len(_TRIPLET) or not text.isdigit():
+            if len(labels) != len(_TRIPLET) or not text.isdecimal():
                 raise DataError(
                     f"{path.name}, line {number} has {one[:80]!r}; subject,verb,object:count is"
                     " needed. Mend the line, or name the file .jsonl or .csv if it is one"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -31,12 +32,15 @@ class LabelSpace:
         counts: Node to the number of training items per label, in the same order.
         form: "words", "max" or "prob".
         reversed_words: Whether "words" come last node first, as the paper draws them.
+        scale: What every vector is multiplied with. The network's first weights are drawn for
+            numbers of mean square 1, and a one-hot of thousands is far below.
     """
 
     nodes: Mapping[str, tuple[str, ...]]
     counts: Mapping[str, tuple[int, ...]]
     form: SemanticForm = "prob"
     reversed_words: bool = False
+    scale: float = 1.0
 
     @classmethod
     def build(
@@ -75,12 +79,14 @@ class LabelSpace:
                 f"no label occurs in {min_count} training items or more; at least one is needed."
                 " Lower dataset.semantic_min_count, or check the file"
             )
-        return cls(
+        space = cls(
             nodes={node: tuple(label for label, _ in pairs) for node, pairs in kept.items()},
             counts={node: tuple(n for _, n in pairs) for node, pairs in kept.items()},
             form=form,
             reversed_words=reversed_words,
         )
+        num_ones = 1 if form == "words" else len(kept)
+        return replace(space, scale=math.sqrt(space.feature_dim / num_ones))
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -123,7 +129,7 @@ class LabelSpace:
             return self._words_of(probs)
         if self.form == "max":
             probs = {node: _one_hot(probs_K) for node, probs_K in probs.items()}
-        return torch.cat(list(probs.values()))[None]
+        return self.scale * torch.cat(list(probs.values()))[None]
 
     def _probs(
         self, node: str, labels: Mapping[str, float], noise: float, seed: int, key: str
@@ -151,7 +157,7 @@ class LabelSpace:
         said = [w for n in nodes for w in self.nodes[n][int(probs[n].argmax())].split()]
         rows_TD = torch.zeros(max(len(said), 1), self.feature_dim)
         for row, word in enumerate(reversed(said) if self.reversed_words else said):
-            rows_TD[row, self._word_ids[word]] = 1.0
+            rows_TD[row, self._word_ids[word]] = self.scale
         return rows_TD
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,6 +165,7 @@ class LabelSpace:
         return {
             "form": self.form,
             "reversed_words": self.reversed_words,
+            "scale": self.scale,
             "nodes": {node: list(labels) for node, labels in self.nodes.items()},
             "counts": {node: list(counts) for node, counts in self.counts.items()},
         }
@@ -175,6 +182,7 @@ class LabelSpace:
             counts={node: tuple(counts) for node, counts in raw["counts"].items()},
             form=raw["form"],
             reversed_words=raw["reversed_words"],
+            scale=raw.get("scale", 1.0),  # folders of before had none
         )
 
 
