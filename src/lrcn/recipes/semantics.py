@@ -2,11 +2,12 @@
 
     python -m lrcn.recipes.semantics MSVD OUT --seeds 3
 
-Trains each form with each seed, the epoch chosen by CIDEr-D on the 100 validation videos, and
+Trains each form with each seed, the best by CIDEr-D on the 100 validation videos kept, and
 measures it on the 670 test videos at several levels of noise. With the same OUT it goes on where
 it stopped. The triplets are counted in the references: an upper bound that shows the decoder.
 
-OUT/runs holds the runs, OUT/results one file per form, seed and level, OUT/semantics.json means.
+OUT/runs holds the runs, OUT/sentences what each of them said of the test videos, and
+OUT/semantics.json the scores and the differences between the forms (see `semantics_scores`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any, Literal
 
 from lrcn.checkpoint import load_captioner
@@ -25,7 +25,13 @@ from lrcn.data.captions import read_captions
 from lrcn.data.semantics import SemanticSource
 from lrcn.errors import DataError, LrcnError
 from lrcn.evaluate.captions import evaluate_captions
-from lrcn.evaluate.protocol import DataChoice
+from lrcn.recipes.semantics_scores import (
+    NAMES,
+    Cell,
+    markdown,
+    score_cells,
+    score_differences,
+)
 from lrcn.recipes.video_description import SEMANTIC_RECIPES
 from lrcn.structures import CaptionList
 from lrcn.train.caption_config import CaptionExperiment
@@ -34,7 +40,34 @@ from lrcn.train.session import train
 
 TRIPLETS = "GTTriplets_SVO_Freq.txt"
 NOISE = (0.0, 0.2, 0.4, 0.6, 0.8)
-KEYS = ("bleu_4", "meteor", "rouge_l", "cider_d")
+_PAIRS = (
+    ("semantic_words", "semantic_max"),
+    ("semantic_max", "semantic_prob"),
+    ("semantic_words", "semantic_prob"),
+)
+"""The second of each is what the paper found to be better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySettings:
+    """What all trainings of a study have in common; chosen on the validation videos."""
+
+    steps: int = 1200
+    """Updates of the weights; the best of the epochs and of the end on validation is kept."""
+    hidden_size: int = 256
+    """Units of a layer, and width of a word's vector (paper: 1000)."""
+    captions: Literal["each", "one"] = "each"
+    """Every caption of a video in an epoch, or a random one."""
+    batch_size: int = 64
+    """Sentences an update."""
+    lr: float = 3e-3
+    """Highest rate of AdamW; it falls along a cosine."""
+    min_count: int = 5
+    """Words that occur less often in the training sentences are not learnt."""
+    min_label_count: int = 3
+    """Labels that fewer training videos have are left out."""
+    train_noise: float = 0.0
+    """Most of a distribution that goes to false labels in training."""
 
 
 def find_triplets(msvd: Path) -> Path:
@@ -53,13 +86,7 @@ def find_triplets(msvd: Path) -> Path:
 
 
 def study_experiment(
-    name: str,
-    msvd: Path,
-    *,
-    seed: int,
-    epochs: int,
-    hidden_size: int,
-    captions: Literal["each", "one"],
+    name: str, msvd: Path, *, seed: int, settings: StudySettings
 ) -> CaptionExperiment:
     """One training: the recipe, smaller.
 
@@ -67,11 +94,10 @@ def study_experiment(
         name: Of the recipe.
         msvd: Folder of the data.
         seed: Of weights and order.
-        epochs: At most; the best on validation is kept.
-        hidden_size: Units of a layer, and width of a word's vector.
-        captions: Every caption of a video in an epoch, or a random one.
+        settings: Of the study.
     """
     base = SEMANTIC_RECIPES[name]()
+    size = settings.hidden_size
     return replace(
         base,
         dataset=replace(
@@ -79,78 +105,101 @@ def study_experiment(
             data=str(msvd.absolute()),
             layout="msvd",
             semantics=str(find_triplets(msvd).absolute()),
-            captions=captions,
+            semantic_min_count=settings.min_label_count,
+            semantic_noise=settings.train_noise,
+            min_count=settings.min_count,
+            captions=settings.captions,
         ),
-        model=replace(base.model, hidden_size=hidden_size, embedding_size=hidden_size),
-        train=replace(base.train, seed=seed, epochs=epochs),
+        model=replace(base.model, hidden_size=size, embedding_size=size),
+        train=replace(
+            base.train,
+            seed=seed,
+            max_steps=settings.steps,
+            batch_size=settings.batch_size,
+            lr=settings.lr,
+            warmup_steps=30,
+        ),
     )
 
 
-def measure(
-    run: Path, test: CaptionList, triplets: Path, *, noise: float, seed: int
-) -> dict[str, Any]:
-    """Scores and the number of distinct sentences of a run on test items at a level of noise."""
+def say(run: Path, test: CaptionList, triplets: Path, *, noise: float, seed: int) -> dict[str, str]:
+    """What a run says of each test item, by id, at a level of noise."""
     saved = load_captioner(run)
     assert saved.semantics is not None  # every recipe of the study has them
     source = SemanticSource.read(str(triplets), saved.semantics, noise=noise, seed=seed)
-    choice = DataChoice(split="test", how="official")
-    results = evaluate_captions(saved, test, choice=choice, semantics=source, model_path=str(run))
-    scores: dict[str, Any] = {k: v for k, v in results.metrics.items() if k in KEYS}
-    for key, interval in results.intervals.items():
-        if key in KEYS:
-            scores[f"{key}_interval"] = list(interval)
-    scores["distinct_sentences"] = len({one.caption for one in results.captions})
-    scores["num_items"] = len(results.captions)
-    return scores
+    results = evaluate_captions(saved, test, metrics=("bleu",), semantics=source)
+    return {one.item_id: one.caption for one in results.captions}
 
 
-def run_study(given: argparse.Namespace) -> dict[str, Any]:
-    """All trainings and measurements that are not there yet, and their means over seeds.
+def run_study(
+    msvd: Path,
+    out: Path,
+    settings: StudySettings,
+    *,
+    num_seeds: int,
+    noise: Sequence[float] = NOISE,
+    only: Sequence[str] = (),
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """All trainings and sentences that are not there yet, and the scores of all.
+
+    Args:
+        msvd: Folder of the data.
+        out: Of the study; made here.
+        settings: Of every training.
+        num_seeds: Trainings of each form.
+        noise: Levels at which they are measured.
+        only: Names of recipes; all when empty.
+        threads: Of the processor.
 
     Raises:
         LrcnError: data or folder do not allow it.
     """
-    triplets = find_triplets(given.msvd)
-    _same_settings(given)
-    test = read_captions(given.msvd, layout="msvd", split="test", need_media=False)
-    cells: dict[str, list[dict[str, Any]]] = {}
-    for seed in range(given.seeds):
-        for name in SEMANTIC_RECIPES:
-            run = given.out / "runs" / f"{name}-{seed}"
-            experiment = study_experiment(
-                name,
-                given.msvd,
-                seed=seed,
-                epochs=given.epochs,
-                hidden_size=given.hidden_size,
-                captions=given.captions,
-            )
-            for noise in given.noise:
-                path = given.out / "results" / f"{name}-{seed}-noise{noise:g}.json"
+    triplets = find_triplets(msvd)
+    _same_settings(out, settings)
+    test = read_captions(msvd, layout="msvd", split="test", need_media=False)
+    said: dict[Cell, list[dict[str, str]]] = {}
+    names = [name for name in SEMANTIC_RECIPES if not only or name in only]
+    for seed in range(num_seeds):
+        for name in names:
+            experiment = study_experiment(name, msvd, seed=seed, settings=settings)
+            run = out / "runs" / f"{name}-{seed}"
+            for level in noise:
+                path = out / "sentences" / f"{name}-{seed}-noise{level:g}.json"
                 if not path.is_file():
-                    _finish_training(experiment, run, given.threads)
+                    _finish_training(experiment, run, threads)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    found = measure(run, test, triplets, noise=noise, seed=seed)
-                    write_text(path, json.dumps(found, indent=1) + "\n")
-                scores = json.loads(path.read_text(encoding="utf-8"))
-                cells.setdefault(f"{name}, noise {noise:g}", []).append(scores)
-    return {
-        "settings": {k: str(v) for k, v in sorted(vars(given).items())},
+                    found = say(run, test, triplets, noise=level, seed=seed)
+                    write_text(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+                texts = json.loads(path.read_text(encoding="utf-8"))
+                said.setdefault(Cell(name, level), []).append(texts)
+    scored = score_cells({item.item_id: item.captions for item in test.items}, said)
+    pairs = [(first, second) for first, second in _PAIRS if {first, second} <= set(names)]
+    document = {
         "note": "the triplets come from the references: an upper bound that shows the decoder",
-        "cells": {cell: {"mean": _mean(seeds), "seeds": seeds} for cell, seeds in cells.items()},
+        "num_seeds": num_seeds,
+        "keys": list(NAMES),
+        "settings": asdict(settings),
+        "cells": [cell.to_dict() for cell in scored],
+        "differences": [
+            score_differences(scored, first, second, noise=level)
+            for first, second in pairs
+            for level in noise
+        ],
     }
+    write_text(out / "semantics.json", json.dumps(document, indent=1) + "\n")
+    return document
 
 
-def _same_settings(given: argparse.Namespace) -> None:
+def _same_settings(out: Path, settings: StudySettings) -> None:
     """Refuse to mix results of several settings in one folder."""
-    path = given.out / "settings.json"
-    now = {key: getattr(given, key) for key in ("epochs", "hidden_size", "captions")}
+    path, now = out / "settings.json", asdict(settings)
     if not path.is_file():
-        given.out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(now) + "\n")
     elif json.loads(path.read_text(encoding="utf-8")) != now:
         raise DataError(
-            f"{given.out} holds a study with other settings ({path.read_text().strip()}); one"
+            f"{out} holds a study with other settings ({path.read_text().strip()}); one"
             " folder is one study. Give the same settings, or another OUT"
         )
 
@@ -164,39 +213,70 @@ def _finish_training(experiment: CaptionExperiment, run: Path, threads: int | No
         write_text(done, "trained to the end\n")
 
 
-def _mean(seeds: Sequence[dict[str, Any]]) -> dict[str, float]:
-    plain = (*KEYS, "distinct_sentences")
-    return {k: fmean(one[k] for one in seeds) for k in plain if all(k in one for one in seeds)}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code: 0, 2 wrong input, 130 interrupted."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lrcn.recipes.semantics",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    own = StudySettings()
     parser.add_argument("msvd", type=Path, metavar="MSVD", help="folder with sents_*.txt")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for runs and results")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
-    parser.add_argument("--epochs", type=int, default=5, help="at most (default: 5)")
-    parser.add_argument("--hidden-size", type=int, default=384, help="units (default: 384)")
-    parser.add_argument("--captions", choices=("each", "one"), default="each")
-    parser.add_argument("--noise", type=float, nargs="+", default=list(NOISE))
+    parser.add_argument("--steps", type=int, default=own.steps, help="updates (default: 1200)")
+    parser.add_argument(
+        "--hidden-size", type=int, default=own.hidden_size, help="units (default: 256)"
+    )
+    parser.add_argument("--captions", choices=("each", "one"), default=own.captions)
+    parser.add_argument(
+        "--train-noise",
+        type=float,
+        default=own.train_noise,
+        help="most of a distribution that is false in training (default: 0)",
+    )
+    parser.add_argument(
+        "--noise", type=float, nargs="+", default=list(NOISE), help="levels at test, 0 to 1"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        choices=tuple(SEMANTIC_RECIPES),
+        help="only these forms, for example to train several at the same time",
+    )
     parser.add_argument("--threads", type=int, help="threads of the processor (default: all)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0, 2 wrong input, 130 interrupted."""
+    parser = _parser()
     given = parser.parse_args(arguments)
+    if given.seeds < 1:
+        parser.error(f"--seeds must be at least 1, not {given.seeds}")
+    settings = StudySettings(
+        steps=given.steps,
+        hidden_size=given.hidden_size,
+        captions=given.captions,
+        train_noise=given.train_noise,
+    )
     try:
-        summary = run_study(given)
-        write_text(given.out / "semantics.json", json.dumps(summary, indent=1) + "\n")
-    except LrcnError as error:
-        sys.stderr.write(f"error: {error}\n")
+        document = run_study(
+            given.msvd,
+            given.out,
+            settings,
+            num_seeds=given.seeds,
+            noise=given.noise,
+            only=given.only,
+            threads=given.threads,
+        )
+    except (LrcnError, OSError) as error:
+        sys.stderr.write(f"{parser.prog}: error: {' '.join(str(error).split())}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command goes on\n")
         return 130
-    for cell, found in summary["cells"].items():
-        scores = "  ".join(f"{key} {value:.4f}" for key, value in found["mean"].items())
-        sys.stdout.write(f"{cell:32} {scores}\n")
+    sys.stdout.write(markdown(document) + "\n")
     return 0
 
 

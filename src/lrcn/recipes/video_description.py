@@ -73,8 +73,8 @@ def _experiment(
             hidden_size=1000,
             num_layers=2,
             factored=None if visual == "shared" else False,
-            embedding_dropout=0.3,
-            output_dropout=0.3,
+            embedding_dropout=0.1,
+            output_dropout=0.1,
         ),
         train=TrainConfig(
             epochs=10,

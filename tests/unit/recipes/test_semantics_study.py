@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from lrcn.errors import DataError
-from lrcn.recipes.semantics import TRIPLETS, find_triplets, main, study_experiment
+from lrcn.recipes.semantics import (
+    TRIPLETS,
+    StudySettings,
+    find_triplets,
+    main,
+    study_experiment,
+)
+from lrcn.recipes.semantics_scores import Cell, markdown, score_cells, score_differences
 from lrcn.recipes.video_description import SEMANTIC_RECIPES, SEMANTIC_ROWS
 
 
@@ -15,12 +22,51 @@ def test_rows_train_their_recipes_and_the_study_makes_them_smaller(tmp_path: Pat
     assert [row.recipes for row in SEMANTIC_ROWS.values()] == [(name,) for name in SEMANTIC_RECIPES]
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / TRIPLETS).write_text("vid1\ta,b,c:1|\n")
+    settings = StudySettings(steps=3, hidden_size=8, captions="one", train_noise=0.5)
     for name in SEMANTIC_RECIPES:
-        experiment = study_experiment(
-            name, tmp_path, seed=2, epochs=3, hidden_size=8, captions="one"
-        )
+        experiment = study_experiment(name, tmp_path, seed=2, settings=settings)
         assert experiment.dataset.semantics == str(find_triplets(tmp_path))
+        assert experiment.dataset.semantic_noise == 0.5
         assert (experiment.model.hidden_size, experiment.train.seed) == (8, 2)
+        assert experiment.train.max_steps == 3
+
+
+def test_scores_are_means_over_seeds_and_differences_are_paired() -> None:
+    references = {
+        f"v{i}": [f"a man cuts the {word} now", f"he cuts a {word} here"]
+        for i, word in enumerate(("carrot", "bread", "rope", "paper", "hair", "cake"))
+    }
+    right = {key: texts[0] for key, texts in references.items()}
+    wrong = dict.fromkeys(references, "a dog runs in the snow")
+    said = {
+        Cell("semantic_max", 0.0): [right, wrong],
+        Cell("semantic_prob", 0.0): [right, right],
+    }
+    scored = score_cells(references, said, keys=("bleu_4", "rouge_l"))
+    first, second = (cell.to_dict() for cell in scored)
+    assert second["bleu_4"] == pytest.approx(1.0)
+    assert first["bleu_4_seeds"] == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert first["bleu_4"] == pytest.approx(0.5, abs=1e-6)
+    assert first["distinct_sentences"] == [6, 1]
+    assert first["num_items"] == 6
+    gain = score_differences(scored, "semantic_max", "semantic_prob", noise=0.0)
+    assert gain["bleu_4"] == pytest.approx(0.5, abs=1e-6)
+    # Every video gains the same, so that no draw of videos changes the difference.
+    assert gain["bleu_4_interval"] == pytest.approx([0.5, 0.5], abs=1e-6)
+    table = markdown(
+        {"keys": ["bleu_4", "rouge_l"], "cells": [first, second], "differences": [gain]}
+    )
+    assert "| semantic_prob - semantic_max | 0 | +0.500 (+0.500 to +0.500) |" in table
+
+
+def test_other_settings_in_the_same_folder_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / TRIPLETS).write_text("vid1\ta,b,c:1|\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "settings.json").write_text('{"steps": 7}')
+    assert main([str(tmp_path), str(tmp_path / "out")]) == 2
+    assert "other settings" in capsys.readouterr().err
 
 
 def test_a_folder_without_triplets_is_refused(
