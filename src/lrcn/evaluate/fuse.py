@@ -105,17 +105,20 @@ def match(
                 " other several. Fuse models of one kind"
             )
         unlike += [f"{names[0]} and {name}: {text}" for text in protocol_differences(first, member)]
-    if unlike and not allow_unlike:
-        raise ResultsError(
-            f"the members were not measured alike: {'; '.join(unlike)}. Only results of the same"
-            " videos and protocol can be fused; evaluate again, or pass --allow-unlike"
-        )
     answers = [_by_key(m, name) for m, name in zip(members, names, strict=True)]
     videos = tuple(
         v
         for v in first.videos
         if all(v.key in a and a[v.key].class_name == v.class_name for a in answers)
     )
+    dropped = len({key for answer in answers for key in answer}) - len(videos)
+    if dropped and not unlike:
+        unlike.append(f"videos that not all have, or with another truth: {dropped}")
+    if unlike and not allow_unlike:
+        raise ResultsError(
+            f"the members were not measured alike: {'; '.join(unlike)}. Only results of the same"
+            " videos and protocol can be fused; evaluate again, or pass --allow-unlike"
+        )
     if not videos:
         raise ResultsError(
             f"{', '.join(names)} share no video with the same truth; evaluate all on the same data"
@@ -207,6 +210,11 @@ def fuse_results(
 def _by_key(results: Results, name: str) -> dict[str, VideoResult]:
     found: dict[str, VideoResult] = {}
     for video in results.videos:
+        if len(video.probs) != len(results.class_names) or not np.isfinite(video.probs).all():
+            raise ResultsError(
+                f"{name} is damaged: the probabilities of {video.key!r} are not"
+                f" {len(results.class_names)} numbers, one for each class. Evaluate again"
+            )
         if video.key in found:
             raise ResultsError(
                 f"{name} has two videos of the id {video.key!r}; videos are matched by id, so"

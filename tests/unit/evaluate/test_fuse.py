@@ -149,6 +149,26 @@ def test_an_id_that_occurs_twice_is_refused() -> None:
         fuse_results([rgb, twice], names=NAMES)
 
 
+@pytest.mark.parametrize("probs", [(0.1,), (float("nan"),) * 99])
+def test_damaged_probabilities_are_told(probs: tuple[float, ...]) -> None:
+    rgb, flow = _two()
+    first = replace(flow.videos[0], probs=probs[: len(flow.class_names)])
+    damaged = replace(flow, videos=(first, *flow.videos[1:]))
+
+    with pytest.raises(ResultsError, match="flow is damaged"):
+        fuse_results([rgb, damaged], names=NAMES)
+
+
+def test_no_video_is_dropped_in_silence() -> None:
+    rgb, flow = _two()
+    # The same list, of which one member answered less.
+    fewer = replace(flow, videos=flow.videos[:-2])
+
+    for pair in ([rgb, fewer], [fewer, rgb]):
+        with pytest.raises(ResultsError, match=r"another truth: 2.*--allow-unlike"):
+            fuse_results(pair, names=NAMES)
+
+
 def test_one_result_alone_is_no_fusion() -> None:
     with pytest.raises(ResultsError, match="at least 2"):
         fuse_results([fake_results()], names=("rgb",))
