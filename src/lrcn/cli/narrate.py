@@ -214,13 +214,18 @@ class _Work:
             return narration
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
-            burn_in(narration.path, narration.sentences, out, stop=lambda: self.stopped)
+            missing = burn_in(narration.path, narration.sentences, out, stop=lambda: self.stopped)
         except KeyboardInterrupt:  # no copy, but what was said is shown
             self.stopped = True
             return narration
         except MediaError as error:
             return Narration(path=narration.path, video_id=narration.video_id, error=str(error))
         say(f"annotated: {out}", quiet=self._quiet)
+        if missing:
+            say(
+                f"warning: no font here draws {missing[:20]!r}: boxes stand for these letters in"
+                f" {out}. Install a font that has them, or use --vtt or --srt"
+            )
         return narration
 
     def _stop(self) -> None:

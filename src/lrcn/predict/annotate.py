@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from lrcn.errors import OutputError
+from lrcn.predict.lettering import Font, Lettering, choose_lettering
 from lrcn.predict.subtitles import Sentence
 from lrcn.structures import Clip, Prediction, Segment
 from lrcn.video.source import VideoSource, open_video
@@ -23,8 +24,6 @@ from lrcn.video.writer import VideoWriter
 
 _MIN_SIDE_PX = 240
 """Smaller videos are enlarged by a whole factor, so that the text is readable."""
-
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _WHITE, _GREY, _TRACK = (255, 255, 255), (190, 190, 190), (70, 70, 70)
 _GREEN, _BLUE = (64, 176, 96), (70, 130, 200)
@@ -50,7 +49,7 @@ def annotate_video(
     """
     if prediction.probs_TK is None or prediction.pts_seconds_T is None:
         raise ValueError(f"nothing was predicted of {prediction.path}: {prediction.error}")
-    _copy(source, out, lambda height, width: _Painter(prediction, num_bars, height, width))
+    _copy(source, out, lambda height, width, _: _Painter(prediction, num_bars, height, width))
 
 
 def burn_in(
@@ -59,7 +58,7 @@ def burn_in(
     out: str | os.PathLike[str],
     *,
     stop: Callable[[], bool] = lambda: False,
-) -> None:
+) -> str:
     """Write the video with every sentence at the foot of the frames that it is about.
 
     The copy has the source's frames, each at its own time, and no sound.
@@ -70,16 +69,25 @@ def burn_in(
         out: Video file to write; the ending decides the container. Replaced when complete.
         stop: Asked at every frame; True ends the writing, and no file is made.
 
+    Returns:
+        The letters that no font here draws: boxes stand in their place. Empty where all are drawn.
+
     Raises:
         KeyboardInterrupt: it was stopped.
         MediaError: the source cannot be read.
         OutputError: the file cannot be written, or it is the source itself.
     """
+    missing = ""
 
-    def painter(height: int, width: int) -> _Draws:
-        return _Subtitler(sentences, height, width, stop)
+    def painter(height: int, width: int, begin: float) -> _Draws:
+        nonlocal missing
+        size_px = max(12, round(min(height, width) / 16))
+        lettering = choose_lettering([sentence.text for sentence in sentences], size_px)
+        missing = lettering.missing
+        return _Subtitler(sentences, height, width, stop, begin=begin, lettering=lettering)
 
     _copy(source, out, painter)
+    return missing
 
 
 class _Draws(Protocol):
@@ -89,7 +97,7 @@ class _Draws(Protocol):
 
 
 def _copy(
-    source: Any, out: str | os.PathLike[str], make_painter: Callable[[int, int], _Draws]
+    source: Any, out: str | os.PathLike[str], make_painter: Callable[[int, int, float], _Draws]
 ) -> None:
     is_path = isinstance(source, str | os.PathLike)
     if is_path and os.path.realpath(source) == os.path.realpath(out):
@@ -97,7 +105,7 @@ def _copy(
     with open_video(source) as video:
         height, width = video.info.height, video.info.width
         factor = max(1, -(-_MIN_SIDE_PX // min(height, width)))
-        painter = make_painter(height * factor, width * factor)
+        painter = make_painter(height * factor, width * factor, video.info.start_seconds)
         fps, steady = _rate(video)
         with VideoWriter(
             Path(out),
@@ -138,7 +146,8 @@ class _Painter:
 
     def __post_init__(self) -> None:
         self.size_px = max(12, round(min(self.height, self.width) / 18))
-        self.font = ImageFont.load_default(size=self.size_px)
+        self.lettering = choose_lettering(self.prediction.class_names, self.size_px)
+        self.font = self.lettering.font
         assert self.prediction.probs_TK is not None
         assert self.prediction.pts_seconds_T is not None
         self.probs_TK = self.prediction.probs_TK
@@ -160,6 +169,7 @@ class _Painter:
         draw.text((self.width - clock_px - margin, top), clock, fill=_GREY, font=self.font)
         current = self._current(seconds)
         title = ", ".join(s.class_name for s in current) or "none"
+        title = self.lettering.spell(title)
         title = _fitted(draw, title, self.width - clock_px - 4 * margin, self.font)
         draw.text((margin, top), title, fill=_WHITE, font=self.font)
         holding = {s.class_name for s in current}
@@ -169,7 +179,7 @@ class _Painter:
             self._bar(
                 draw,
                 top + row * line,
-                name,
+                self.lettering.spell(name),
                 float(probs_K[k]),
                 _GREEN if name in holding else _BLUE,
             )
@@ -214,19 +224,28 @@ class _Subtitler:
     """Writes the sentence of the moment at the foot of frames of one size."""
 
     def __init__(
-        self, sentences: Sequence[Sentence], height: int, width: int, stop: Callable[[], bool]
+        self,
+        sentences: Sequence[Sentence],
+        height: int,
+        width: int,
+        stop: Callable[[], bool],
+        *,
+        begin: float,
+        lettering: Lettering,
     ) -> None:
         self._sentences = sentences
         self._stop = stop
+        self._begin = begin  # of the first frame; sentences have the file's times
         self._starts = [sentence.start_seconds for sentence in sentences]
         self._height, self._width = height, width
-        self._size_px = max(12, round(min(height, width) / 16))
-        self._font = ImageFont.load_default(size=self._size_px)
+        self._lettering, self._font = lettering, lettering.font
+        self._size_px = lettering.size_px
 
     def paint(self, pixels: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
         """The frame, with its sentence over a dark band, centred and in as many lines as needed."""
         if self._stop():
             raise KeyboardInterrupt
+        seconds += self._begin
         place = bisect.bisect_right(self._starts, seconds + 1e-6) - 1
         if place < 0 or seconds + 1e-6 >= self._sentences[place].end_seconds:
             return pixels
@@ -248,7 +267,7 @@ class _Subtitler:
         """The text broken between words; at most half the picture's height, and then cut."""
         room_px = self._width - self._size_px
         lines = [""]
-        for word in text.split():
+        for word in self._lettering.spell(text).split():
             longer = f"{lines[-1]} {word}".strip()
             if lines[-1] and draw.textlength(longer, font=self._font) > room_px:
                 lines.append(word)
@@ -260,7 +279,7 @@ class _Subtitler:
         return [_fitted(draw, line, room_px, self._font) for line in lines[:most]]
 
 
-def _fitted(draw: ImageDraw.ImageDraw, text: str, room_px: float, font: _Font) -> str:
+def _fitted(draw: ImageDraw.ImageDraw, text: str, room_px: float, font: Font) -> str:
     """The text, shortened until it fits."""
     if draw.textlength(text, font=font) <= room_px:
         return text

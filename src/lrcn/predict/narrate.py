@@ -339,7 +339,8 @@ class _Reading:
         ):
             frames_TCHW = transform(clip.frames_TCHW, first=num_frames)[0]
             num_frames += len(clip)
-            yield _Some(clip.pts_seconds_T.tolist(), frames_TCHW, None, clip.truncated)
+            seconds_T = clip.pts_seconds_T + video.info.start_seconds
+            yield _Some(seconds_T.tolist(), frames_TCHW, None, clip.truncated)
         if num_frames == 0:
             raise MediaError(f"{video.name}: holds no frame. Leave it out or get it anew")
         yield _Some([], None, torch.empty(0, self.feature_dim), video.truncated)

@@ -46,6 +46,8 @@ class VideoInfo:
     num_frames: int | None = None
     """Frames that can be decoded; None until counted."""
     duration_seconds: float | None = None
+    start_seconds: float = 0.0
+    """When the first frame is shown, from where the file begins: its sound may begin earlier."""
     codec: str | None = None
     container: str | None = None
 

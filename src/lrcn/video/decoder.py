@@ -151,6 +151,17 @@ class Pass:
         duration = self.container.duration
         return None if duration is None else duration / av.time_base
 
+    def start_seconds(self, first_pts: int | None) -> float:
+        """When the first frame is shown, from where the first of all streams begins.
+
+        Args:
+            first_pts: Its time stamp.
+        """
+        begin = self.container.start_time
+        if first_pts is None or begin is None or self.counts_time:
+            return 0.0
+        return max(0.0, first_pts * self.time_base - begin / av.time_base)
+
     @property
     def counts_time(self) -> bool:
         """Whether time stamps are guesses, and the n-th frame is at n periods (`index.Clock`)."""

@@ -50,9 +50,10 @@ class _IndexContradictedError(Exception):
 class VideoReader:
     """A video file (or the bytes of one) as clips of RGB frames.
 
-    Frames are the same whichever way they are read. The first frame is at 0.0 seconds; times are
-    the container's own (see `index.Clock` for files without). Frame indices count the decodable
-    frames from the beginning of the file, also when only an interval is read.
+    Frames are the same whichever way they are read. The first frame is at 0.0 seconds (in the file
+    at `info.start_seconds`); times are the container's own (see `index.Clock` for files without).
+    Frame indices count the decodable frames from the beginning of the file, also when only an
+    interval is read.
 
     Use it as a context manager, or call `close`; one reader serves one thread.
     """
@@ -100,6 +101,7 @@ class VideoReader:
             width=self._converter.width,
             fps=self._cursor.fps,
             duration_seconds=self._cursor.duration_seconds,
+            start_seconds=self._cursor.start_seconds(first.pts),
             codec=self._cursor.codec_name,
             container=self._cursor.format_name,
         )

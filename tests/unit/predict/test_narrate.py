@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes.media import run_ffmpeg
 from tests.fakes.narrators import (
     CountedFrames,
     ShadeNarrator,
@@ -19,12 +20,14 @@ from tests.fakes.narrators import (
 
 from lrcn.errors import ConfigError, ModelError
 from lrcn.models.segment_config import SegmentConfig
+from lrcn.predict.annotate import burn_in
 from lrcn.predict.narrate import Narration, Watching, narrate
 from lrcn.predict.narration_config import NarrationConfig
 from lrcn.predict.narrators import LabelNarrator, Narrator
 from lrcn.predict.subtitles import Sentence
 from lrcn.structures import Prediction
 from lrcn.video.sampling import SamplingConfig
+from lrcn.video.source import open_video
 from lrcn.video.writer import VideoWriter
 
 NO_MIN = SegmentConfig(smoothing="none", min_seconds=0.0)
@@ -95,6 +98,23 @@ def test_times_are_the_containers_own_at_a_variable_rate(tmp_path: Path) -> None
     assert [row[2] for row in found] == ["grey", "white", "grey", "white"]
     assert found[-1][0] == 6.2
     assert 6.25 < narration.end_seconds < 7.5
+
+
+def test_times_count_from_where_the_file_begins_not_its_picture(tmp_path: Path) -> None:
+    """Players show the first frame when its time has come, and the sound before it."""
+    picture = write(tmp_path / "v.mkv", [0.5] * 10 + [1.0] * 10)
+    late = tmp_path / "late.mkv"
+    sound = ["-f", "lavfi", "-t", "5", "-i", "anullsrc"]
+    codecs = ["-c:v", "copy", "-c:a", "pcm_s16le", "-y"]
+    run_ffmpeg(*sound, "-itsoffset", "2", "-i", picture, "-map", "0", "-map", "1", *codecs, late)
+
+    narration = narrate(ShadeNarrator(), late, config=windows(1.0))
+
+    assert told(narration) == [(2.0, 3.0, "grey"), (3.0, 4.0, "white")]
+    burn_in(late, narration.sentences[1:], tmp_path / "copy.mp4")
+    with open_video(tmp_path / "copy.mp4") as copy:
+        darkest_T = torch.cat([clip.frames_TCHW.amin((1, 2, 3)) for clip in copy.iterate()])
+    assert (darkest_T < 110).tolist() == [False] * 10 + [True] * 10
 
 
 @pytest.mark.parametrize("cut", ["windows", "features"])
