@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Union
 
 from lrcn.cli.decoding import NO_DECODING, DecodingFlags
 from lrcn.cli.inputs import given_photos, given_videos
@@ -27,13 +27,18 @@ from lrcn.errors import ModelError
 from lrcn.settings import did_you_mean
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lrcn.checkpoint import SavedCaptioner
+    from lrcn.data.semantics import LabelSpace
     from lrcn.decoding.options import DecodingOptions
     from lrcn.predict.coco_results import ImageId
     from lrcn.predict.describe import Describer
     from lrcn.structures import Description
 
 _Writer = Callable[["Description"], None]
+_Input = Union[str, "tuple[str, Tensor]", "Description"]
+"""A path, an item with its semantic vector, or what leads to nothing."""
 
 
 def caption(
@@ -54,8 +59,9 @@ def caption(
     """Describe photos in sentences.
 
     A folder is searched for photos of any kind; of a video a captioner of photos sees the frame
-    in the middle. A file that cannot be read is reported and does not stop the others; the exit
-    code is then 1.
+    in the middle. A captioner that was trained on semantic predictions takes files of those, and
+    describes all items in them. A file that cannot be read is reported and does not stop the
+    others; the exit code is then 1.
 
     Args:
         model: Run folder or model folder of a captioner.
@@ -158,10 +164,11 @@ def _options(
     return replace(flags.options(own_options), num_candidates=n_best, forced_ids=tuple(ids))
 
 
-def _inputs(
-    saved: SavedCaptioner, paths: Sequence[str], *, quiet: bool
-) -> Iterator[str | Description]:
+def _inputs(saved: SavedCaptioner, paths: Sequence[str], *, quiet: bool) -> Iterator[_Input]:
     """Everything that is meant, each once; what leads to nothing becomes a failed answer."""
+    if saved.semantics is not None:
+        yield from _believed(saved.semantics, paths)
+        return
     from lrcn.predict.inputs import passed_over
     from lrcn.predict.photos import photos_passed_over
     from lrcn.structures import Description
@@ -180,11 +187,20 @@ def _inputs(
         say(f"not read, no {saved.media} by its name: {path}", quiet=quiet)
 
 
-def _answers(describer: Describer, inputs: Sequence[str | Description]) -> Iterator[Description]:
+def _believed(space: LabelSpace, paths: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
+    """Every item of files of semantic predictions, with what the model gets of it."""
+    from lrcn.data.semantics import SemanticSource
+
+    source = SemanticSource.read(",".join(paths), space)
+    for item_id, beliefs in source.semantics.items():
+        yield item_id, space.features(beliefs)
+
+
+def _answers(describer: Describer, inputs: Sequence[_Input]) -> Iterator[Description]:
     """An answer per input, in order."""
-    answers = describer.describe_many(path for path in inputs if isinstance(path, str))
+    answers = describer.describe_many(one for one in inputs if isinstance(one, str | tuple))
     for one in inputs:
-        yield next(answers) if isinstance(one, str) else one
+        yield next(answers) if isinstance(one, str | tuple) else one
 
 
 def _text_writer(n_best: int) -> _Writer:
@@ -220,11 +236,14 @@ def _csv_writer(n_best: int) -> _Writer:
 
 
 def _image_ids(
-    inputs: Sequence[str | Description], annotations: Path | None, *, quiet: bool
+    inputs: Sequence[_Input], annotations: Path | None, *, quiet: bool
 ) -> dict[str, ImageId]:
     from lrcn.predict.coco_results import coco_image_ids
 
-    ids = coco_image_ids([one for one in inputs if isinstance(one, str)], annotations)
+    names = [
+        one if isinstance(one, str) else one[0] for one in inputs if isinstance(one, str | tuple)
+    ]
+    ids = coco_image_ids(names, annotations)
     if any(isinstance(one, str) for one in ids.values()):
         say(
             "note: the photos' names do not end in a number of their own, so their names are"

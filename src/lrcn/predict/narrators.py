@@ -225,12 +225,19 @@ class CaptionNarrator(_Prepared):
             seed: Where words are drawn.
 
         Raises:
-            ModelError: the model is a language model, which sees nothing.
+            ModelError: the model is a language model, which sees nothing, or it describes from
+                semantic predictions.
         """
         if saved.model.config.visual == "none":
             raise ModelError(
                 f"{saved.source or 'this model'} is a language model, which sees no picture; what"
                 " describes pictures is needed here. Train from it: `lrcn train --init` it"
+            )
+        if saved.semantics is not None:
+            raise ModelError(
+                f"{saved.source or 'this model'} describes from semantic predictions, not from"
+                " pictures, and a narration needs one of pictures. For sentences about the items"
+                " of such a file: `lrcn caption` it"
             )
         super().__init__(saved.model, device or torch.device("cpu"), precision)
         self._saved = saved

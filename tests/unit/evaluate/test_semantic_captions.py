@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from lrcn.checkpoint import SavedCaptioner, load_captioner, save_model
+from lrcn.cli.main import main
 from lrcn.data.semantics import LabelSpace, SemanticSource
-from lrcn.errors import ConfigError, MissingFilesError
+from lrcn.decoding.describe import describe
+from lrcn.errors import ConfigError, MissingFilesError, ModelError
 from lrcn.evaluate.captions import evaluate_captions
 from lrcn.models.image_captioner import CaptionerConfig, create_captioner
+from lrcn.predict.narrators import load_narrator
 from lrcn.structures import CaptionItem, CaptionList
 from lrcn.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment
@@ -58,3 +62,29 @@ def test_settings_that_make_no_sense_are_refused() -> None:
     space = LabelSpace.build(BELIEFS.values())
     with pytest.raises(ConfigError, match="from 0 to 1"):
         SemanticSource(files="x", space=space, semantics=BELIEFS, noise=1.5)
+
+
+def test_sentences_of_predictions_without_references(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Any file of predictions, also of other recognisers, is described item by item."""
+    saved = saved_captioner("prob", tmp_path / "model")
+    (tmp_path / "p.jsonl").write_text('{"id": "new", "verb": {"cut": 3, "peel": 1}}\n')
+    code = main(["caption", str(tmp_path / "model"), str(tmp_path / "p.jsonl"), "--json"])
+    assert code == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["item_id"] == "new"
+    assert saved.semantics is not None
+    vector_1D = saved.semantics.features({"verb": {"cut": 0.75, "peel": 0.25}})
+    (expected,) = describe(saved.model.eval(), vector_1D[None], options=saved.decoding)
+    assert found["caption"] == expected[0].text
+
+    (tmp_path / "p.jsonl").write_text('{"id": "new", "tool": "knife"}\n')
+    assert main(["caption", str(tmp_path / "model"), str(tmp_path / "p.jsonl")]) == 2
+    assert "nodes tool; the model was trained with verb" in capsys.readouterr().err
+
+
+def test_pictures_are_refused_by_a_narration(tmp_path: Path) -> None:
+    saved_captioner("max", tmp_path / "model")
+    with pytest.raises(ModelError, match="semantic predictions, not from pictures"):
+        load_narrator(tmp_path / "model")
