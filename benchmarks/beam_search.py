@@ -8,14 +8,14 @@ The weights are random and sentences may not end early: nobody gains by an early
 `generate` (a GPT-2 decoder of 2 layers, 1000 wide, same vocabulary, no picture) is measured where
 `transformers` is installed.
 
-    python benchmarks/beam_search.py [threads]
+    python benchmarks/beam_search.py [--threads N] [--repeats N] [--cpu-time]
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -33,7 +33,6 @@ from lrcn.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 VOCAB_SIZE, UNITS, BEAMS, WORDS = 8801, 1000, 5, 20
 IDS = SpecialIds(vocab_size=VOCAB_SIZE)
 OPTIONS = DecodingOptions(beam_size=BEAMS, max_tokens=WORDS, min_tokens=WORDS - 1)
-REPEATS = 5
 
 
 def make_captioner() -> Captioner:
@@ -111,19 +110,26 @@ def hugging_face(num: int) -> Callable[[], object] | None:
     return generate
 
 
-def medians(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
+def medians(
+    runs: dict[str, Callable[[], object]], repeats: int, clock: Callable[[], float]
+) -> dict[str, float]:
     """Seconds of each, measured in turn, so that a busy moment hits all of them alike."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for repeat in range(REPEATS + 1):
+    for repeat in range(repeats + 1):
         for name, run in runs.items():
-            started = time.perf_counter()
+            started = clock()
             run()
             if repeat:
-                seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(clock() - started)
     return {name: statistics.median(found) for name, found in seconds.items()}
 
 
-def measure(num: int, models: dict[str, Captioner | FastCaptioner]) -> None:
+def measure(
+    num: int,
+    models: dict[str, Captioner | FastCaptioner],
+    repeats: int,
+    clock: Callable[[], float],
+) -> None:
     """A table for `num` pictures at once; one hypothesis at a time is measured on one of them."""
     generator = torch.Generator().manual_seed(num)
     features_B1D = torch.randn(num, 1, 1000, generator=generator).relu()
@@ -137,7 +143,7 @@ def measure(num: int, models: dict[str, Captioner | FastCaptioner]) -> None:
     generate = hugging_face(num)
     if generate is not None:
         runs["Hugging Face generate"] = generate
-    seconds = medians(runs)
+    seconds = medians(runs, repeats, clock)
     rates = {name: num / s for name, s in seconds.items()}
     rates["one hypothesis at a time"] /= num
     slowest, batched = rates["one hypothesis at a time"], rates["batched float32"]
@@ -155,8 +161,14 @@ def measure(num: int, models: dict[str, Captioner | FastCaptioner]) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        torch.set_num_threads(int(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, help="default: all")
+    parser.add_argument("--repeats", type=int, default=5, help="of which the median is taken")
+    parser.add_argument("--cpu-time", action="store_true", help="count the processor's seconds")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     captioner = make_captioner()
     models: dict[str, Captioner | FastCaptioner] = {"batched float32": captioner}
@@ -164,7 +176,7 @@ def main() -> None:
         models[f"packed {arithmetic}"] = FastCaptioner(captioner, arithmetic)  # type: ignore[arg-type]
     print(f"chosen here: {fast_captioner(captioner)}")
     for num in (1, 64):
-        measure(num, models)
+        measure(num, models, arguments.repeats, clock)
 
 
 if __name__ == "__main__":

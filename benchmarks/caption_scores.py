@@ -4,7 +4,9 @@
     python benchmarks/caption_scores.py --coco captions_val2017.json --rsicd RSICD_ANNOTATIONS_DIR
 
 5,000 pairs of each: an item's first caption is scored against the others, of COCO as it is, of
-RSICD with the captions of another item (its sentences repeat themselves).
+RSICD with the captions of another item (its sentences repeat themselves). The whole command is
+`lrcn score`, intervals included, against a program that reads the same files and does the same
+with pycocoevalcap; the index of METEOR's tables is made before, and is not timed.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -25,6 +29,8 @@ from lrcn.metrics.bleu import score_bleu
 from lrcn.metrics.caption_scores import score_captions
 from lrcn.metrics.caption_tokens import TokenizedCaptions, tokenize_pairs
 from lrcn.metrics.cider import score_cider_d
+from lrcn.metrics.meteor import score_meteor
+from lrcn.metrics.meteor_tables import open_tables
 from lrcn.metrics.rouge import score_rouge_l
 from lrcn.text.ptb import ptb_tokenize_all
 
@@ -99,7 +105,19 @@ def _official(references: Captions, hypotheses: dict[str, str]) -> tuple[dict, d
         seconds[name], scores[name] = _timed(
             lambda s=scorer, q=quiet: s.compute_score(gts, res, **q)
         )
+    # Java's start belongs to it: everybody waits for that, too.
+    seconds["meteor"], scores["meteor"] = _timed(lambda: _official_meteor(gts, res), repeats=1)
     return seconds, scores
+
+
+def _official_meteor(gts: dict, res: dict) -> tuple[float, list[float]]:
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    scorer = Meteor()
+    scores = scorer.compute_score(gts, res)
+    scorer.meteor_p.stdin.close()
+    scorer.meteor_p.wait()  # else its processor time is not counted
+    return scores
 
 
 def _ours(references: Captions, hypotheses: dict[str, str]) -> tuple[dict, dict]:
@@ -114,16 +132,21 @@ def _ours(references: Captions, hypotheses: dict[str, str]) -> tuple[dict, dict]
         ("bleu", score_bleu),
         ("rouge_l", score_rouge_l),
         ("cider_d", score_cider_d),
+        ("meteor", score_meteor),
     ):
         # A new object each time: nothing is counted beforehand.
         seconds[name], scores[name] = _timed(
             lambda s=score: s(
                 TokenizedCaptions(captions.ids, captions.references, captions.hypotheses)
-            )
+            ),
+            repeats=1 if name == "meteor" else 3,
         )
     seconds["both"], _ = _timed(lambda: _bleu_and_cider_d(captions))
     seconds["all"], scores["all"] = _timed(
-        lambda: score_captions(references, hypotheses, metrics=["bleu", "rouge_l", "cider_d"])
+        lambda: score_captions(
+            references, hypotheses, metrics=["bleu", "rouge_l", "cider_d", "meteor"]
+        ),
+        repeats=1,
     )
     return seconds, scores
 
@@ -150,7 +173,7 @@ def _compare(name: str, references: Captions, hypotheses: dict[str, str]) -> Non
     print(f"\n{name}: {len(hypotheses)} pairs, {sum(map(len, references.values()))} references")
     print(f"captions with other tokens: {unlike}")
     print("         official s   lrcn s  ratio  corpus diff  item diff")
-    for key in ("tokens", "bleu", "rouge_l", "cider_d"):
+    for key in ("tokens", "bleu", "rouge_l", "cider_d", "meteor"):
         line = f"{key:8} {their_seconds[key]:11.2f} {mine_seconds[key]:8.3f}"
         line += f" {their_seconds[key] / mine_seconds[key]:6.1f}"
         if key != "tokens":
@@ -160,6 +183,43 @@ def _compare(name: str, references: Captions, hypotheses: dict[str, str]) -> Non
     print(f"BLEU and CIDEr-D in one go: {mine_seconds['both']:.3f} s, {both:.1f} times as fast")
     total = sum(their_seconds.values())
     print(f"everything, tokens included: {total:.2f} s and {mine_seconds['all']:.2f} s")
+    print("whole command: {:.2f} s and {:.2f} s".format(*_commands(references, hypotheses)))
+
+
+def _commands(references: Captions, hypotheses: dict[str, str]) -> tuple[float, float]:
+    """Seconds of a program on pycocoevalcap and of `lrcn score`, on the same files."""
+    rows = [{"image_id": k, "caption": c} for k, texts in references.items() for c in texts]
+    with tempfile.TemporaryDirectory() as folder:
+        truth, own = Path(folder, "references.json"), Path(folder, "results.json")
+        truth.write_text(json.dumps({"images": [], "annotations": rows}), encoding="utf-8")
+        own.write_text(
+            json.dumps([{"image_id": k, "caption": c} for k, c in hypotheses.items()]),
+            encoding="utf-8",
+        )
+        theirs = [sys.executable, __file__, "--official", str(truth), str(own)]
+        mine = [sys.executable, "-m", "lrcn", "score", "--json"]
+        mine += ["--references", str(truth), "--hypotheses", str(own)]
+        mine += ["--metrics", "bleu", "rouge_l", "cider_d", "meteor"]
+        seconds = [
+            _timed(lambda c=command: subprocess.run(c, capture_output=True, check=True), 1)[0]
+            for command in (theirs, mine)
+        ]
+    return seconds[0], seconds[1]
+
+
+def _official_command(truth: Path, own: Path) -> None:
+    """What coco-caption does with two files."""
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+
+    results = json.loads(own.read_text(encoding="utf-8"))
+    gts = PTBTokenizer().tokenize({k: [{"caption": c} for c in v] for k, v in _read(truth).items()})
+    res = PTBTokenizer().tokenize({row["image_id"]: [row] for row in results})
+    for scorer in (Bleu(4), Rouge(), Cider()):
+        print(scorer.compute_score(gts, res)[0])
+    print(_official_meteor(gts, res)[0])
 
 
 def _differences(mine: Any, theirs: Any) -> tuple[float, float]:
@@ -181,7 +241,12 @@ def main() -> None:
     parser.add_argument("--coco", type=Path, help="captions_val2017.json")
     parser.add_argument("--rsicd", type=Path, help="folder with captions_{train,val,test}.json")
     parser.add_argument("--cpu-time", action="store_true", help="count the processor's seconds")
+    parser.add_argument("--official", type=Path, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.official:
+        _official_command(*arguments.official)
+        return
+    open_tables()
     if arguments.coco:
         _compare("COCO val2017", *_coco(arguments.coco))
     if arguments.rsicd:

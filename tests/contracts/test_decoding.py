@@ -397,7 +397,10 @@ def test_top_k_top_p_and_temperature_zero() -> None:
     assert set(pick(even, chances, greedy).tolist()) == {0}
 
 
-def test_the_last_chance_never_falls_on_a_banned_word() -> None:
+def test_no_chance_falls_on_a_banned_word() -> None:
+    first_banned = torch.tensor([[-torch.inf, 0.3, 0.7]]).double()
+    none = torch.zeros(1, dtype=torch.float64)
+    assert pick(first_banned, none, DecodingOptions(method="sample")).tolist() == [1]
     log_probs = torch.tensor([[0.7, 0.3, -torch.inf, -torch.inf]]).double()
     chance = torch.tensor([1 - 2**-53], dtype=torch.float64)
     assert pick(log_probs, chance, DecodingOptions(method="sample")).tolist() == [1]
