@@ -55,6 +55,11 @@ def _vector(values: list[str], width: int, where: str) -> np.ndarray:
             f"{where} is no word vector ({error}); a word and {width} numbers are needed."
             " Give another file with --model.embeddings"
         ) from error
+    if not np.isfinite(vector).all():
+        raise ConfigError(
+            f"{where} holds a number that is not finite; the model could not learn from it."
+            " Give another file with --model.embeddings"
+        )
     if len(vector) != width:
         raise ConfigError(
             f"{where} holds {len(vector)} numbers, and embedding_size is {width}."

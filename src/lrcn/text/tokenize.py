@@ -57,15 +57,33 @@ def split_paper(text: str) -> list[str]:
 
     Split on runs of non-word characters, which are tokens too; a last piece that is exactly "."
     is left out, " ." is not. Paper: its Python 2 code took only ASCII for letters, here those of
-    every language are, so that "Straße" is one word; ASCII text gives equal tokens.
+    every language are, with the marks on them, so that "Straße" and "हिन्दी" are one word each;
+    ASCII text gives equal tokens.
 
     >>> split_paper("A man's dog, running.")
     ['a', 'man', "'", 's', 'dog', ',', 'running']
     """
-    pieces = [p for p in _PIECES.split(_composed(text).strip()) if p.strip()]
+    text = _composed(text).strip()
+    runs = _PIECES.split(text) if text.isascii() else _runs(text)
+    pieces = [p for p in runs if p.strip()]
     if pieces and pieces[-1] == ".":
         pieces.pop()
     return [_lower(piece).strip() for piece in pieces]
+
+
+def _runs(text: str) -> list[str]:
+    """Runs of word characters and of others by turns; marks and joiners go with what is before."""
+    runs: list[str] = []
+    in_word = False
+    for char in text:
+        follows = bool(runs) and (_is_mark(char) or char in _JOINERS)
+        is_word = in_word if follows else char.isalnum() or char == "_"
+        if runs and is_word == in_word:
+            runs[-1] += char
+        else:
+            runs.append(char)
+        in_word = is_word
+    return runs
 
 
 def split_ptb(text: str) -> list[str]:

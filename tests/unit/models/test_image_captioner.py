@@ -209,6 +209,13 @@ def test_word_vectors_come_from_a_file(tmp_path) -> None:
     path.write_text("dog 1 2 3\n")
     with pytest.raises(ConfigError, match="embedding-size 3"):
         make(embeddings=str(path))
+    for text, message in (("dog 1 2 nan 4", "not finite"), ("dog 1 2 x 4", "no word vector")):
+        path.write_text(text + "\n")
+        with pytest.raises(ConfigError, match=f"line 1 .*{message}"):
+            make(embeddings=str(path))
+    path.write_bytes(b"PK\x03\x04\xff\xfe binary\n\x00\x01")
+    with pytest.raises(ConfigError, match="none of the"):
+        make(embeddings=str(path))
     path.write_text("house 1 2 3 4\n")
     with pytest.raises(ConfigError, match="none of the"):
         make(embeddings=str(path))

@@ -27,6 +27,10 @@ from lrcn.text.tokenize import TOKENIZERS, get_tokenizer
         ("", []),
         ("Die Straße", ["die", "straße"]),
         ("İstanbul ışık", ["istanbul", "ışık"]),
+        ("हिन्दी में, कुत्ता.", ["हिन्दी", "में", ",", "कुत्ता"]),
+        ("หมาวิ่ง", ["หมาวิ่ง"]),
+        ("می\u200cروم خانه.", ["می\u200cروم", "خانه"]),
+        ("\u0301 x\u0301y 👩\u200d👧!", ["\u0301", "x\u0301y", "👩\u200d👧!"]),
     ],
 )
 def test_paper(text: str, tokens: list[str]) -> None:
@@ -51,6 +55,12 @@ def test_paper(text: str, tokens: list[str]) -> None:
 )
 def test_words(text: str, tokens: list[str]) -> None:
     assert get_tokenizer("words").split(text) == tokens
+
+
+def test_ascii_is_split_by_the_papers_code() -> None:
+    split = get_tokenizer("paper").split
+    for text in ("A man's dog, running. x_1 (b)--c", "t-shirt ... no", "a'b c.d !", ". a"):
+        assert split(text + " é")[:-1] == split(text + " e")[:-1]
 
 
 def test_ascii_takes_the_same_way_as_the_rest() -> None:
