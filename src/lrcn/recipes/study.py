@@ -192,8 +192,6 @@ class Study:
 
 def _rows(cells: Sequence[Cell], answered: Mapping[str, Sequence[Answered]]) -> list[Row]:
     """The cells of one data set that are whole, and the fusions of what they answer."""
-    if "lrcn" not in answered:
-        return []  # nothing to set the others beside
     answers = {name: [said for said, _ in seeds] for name, seeds in answered.items()}
     rows = [
         row(cell, answers, sum((spent for _, spent in answered[cell.name]), Spent()))

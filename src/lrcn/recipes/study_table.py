@@ -75,14 +75,12 @@ def row(cell: Cell | Fusion, answers: Mapping[str, Sequence[Answers]], spent: Sp
 
     Args:
         cell: What was run.
-        answers: By name of a cell, one for each seed: its own, the default's, and those of what
-            it is set beside.
+        answers: By name of a cell, one for each seed: its own, and, for differences, the
+            default's and those of what it is set beside, as far as they are there.
         spent: With all seeds.
     """
     own_NS = _right(answers[cell.name])
-    against = {
-        name: _difference(own_NS, _right(answers[name])) for name in cell.beside if name in answers
-    }
+    default, *beside = (_difference(own_NS, answers.get(name)) for name in ("lrcn", *cell.beside))
     return {
         "data": cell.data,
         "factor": cell.factor,
@@ -90,8 +88,8 @@ def row(cell: Cell | Fusion, answers: Mapping[str, Sequence[Answers]], spent: Sp
         "accuracy_top1": float(own_NS.mean()),
         "accuracy_top1_interval": _interval(own_NS.mean(axis=1)),
         "seeds": [float(value) for value in own_NS.mean(axis=0)],
-        **_difference(own_NS, _right(answers["lrcn"])),
-        "against": against,
+        **default,
+        "against": dict(zip(cell.beside, beside, strict=True)),
         "per_class": _per_class(answers[cell.name]),
         "num_videos": len(own_NS),
         **spent.to_dict(),
@@ -114,9 +112,11 @@ def _per_class(seeds: Sequence[Answers]) -> dict[str, float]:
     return {name: fmean(found[name]) for name in sorted(found)}
 
 
-def _difference(own_NS: NDArray[np.float64], other_NS: NDArray[np.float64]) -> Row:
-    """Paired: a video that is drawn counts in both, with all its seeds."""
-    difference_N = own_NS.mean(axis=1) - other_NS.mean(axis=1)
+def _difference(own_NS: NDArray[np.float64], other: Sequence[Answers] | None) -> Row:
+    """Paired: a video that is drawn counts in both, with all its seeds; None without the other."""
+    if other is None:
+        return {"difference": None, "difference_interval": None}
+    difference_N = own_NS.mean(axis=1) - _right(other).mean(axis=1)
     return {
         "difference": float(difference_N.mean()),
         "difference_interval": _interval(difference_N),
@@ -163,5 +163,7 @@ def _line(cell: Row) -> str:
 
 
 def _signed(found: Row) -> str:
+    if found["difference"] is None:
+        return "not there"
     least, most = found["difference_interval"]
     return f"{found['difference']:+.3f} ({least:+.3f} to {most:+.3f})"

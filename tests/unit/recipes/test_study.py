@@ -17,7 +17,7 @@ from lrcn.recipes import study, study_runs
 from lrcn.recipes.stopwatch import Spent
 from lrcn.recipes.study_cells import Cell, Fusion, all_cells, fusions, motion_cells, needed
 from lrcn.recipes.study_runs import Answered
-from lrcn.recipes.study_table import Said, fuse, row
+from lrcn.recipes.study_table import Said, fuse, markdown, row
 from lrcn.train.config import Experiment
 from lrcn.train.loop import Trainer
 from lrcn.train.session import train
@@ -73,6 +73,18 @@ def test_a_difference_is_paired_by_video_and_told_to_each_neighbour() -> None:
     assert found["num_videos"] == 4
     assert found["per_class"] == {"run": 0.75}
     assert found["processor_seconds"] == 1.0
+
+
+def test_without_the_default_a_cell_is_told_without_difference() -> None:
+    fusion = Fusion(data="motion", name="other", members=("a", "b"), weights=(0.5, 0.5))
+    found = row(fusion, {"other": [_said(v=True)], "b": [_said(v=False)]}, Spent())
+    assert found["accuracy_top1"] == 1
+    assert found["difference"] is found["against"]["a"]["difference"] is None
+    assert found["against"]["b"]["difference"] == 1
+    document = {"cells": [found], "left_out": ["motion lrcn"], **Spent().to_dict()}
+    text = markdown(document)
+    assert "| other | 1.000 (1.000 to 1.000) | 1.000 | not there | a not there; b +1.000" in text
+    assert text.endswith("Left out: motion lrcn.")
 
 
 def test_accuracy_is_told_by_class() -> None:
