@@ -148,6 +148,7 @@ def _render(
 ) -> WorldSettings:
     """Make the files with the resolved settings, in place of a world that was there."""
     from lrcn.data.events import make_events
+    from lrcn.data.events_config import EVENT_DIFFICULTIES
     from lrcn.data.motion import make_motion
     from lrcn.data.motion_config import DIFFICULTIES
     from lrcn.data.pictures import make_pictures
@@ -164,7 +165,8 @@ def _render(
             f"{strange[0].replace('_', '-')} is no setting of {world}, whose settings start with"
             f" {' or '.join(f'--{part}' for part in own)}. Leave it out"
         )
-    base = WorldSettings(world=DIFFICULTIES[difficulty], picture=PICTURE_DIFFICULTIES[difficulty])
+    motions = EVENT_DIFFICULTIES if world == "events" else DIFFICULTIES
+    base = WorldSettings(world=motions[difficulty], picture=PICTURE_DIFFICULTIES[difficulty])
     chosen = override(base, {**given, **dotted})
     if out.is_dir():
         shutil.rmtree(out)

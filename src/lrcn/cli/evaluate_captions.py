@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -248,18 +249,11 @@ def _choose(
     Raises:
         LeakError: items that were trained on are among them.
     """
-    from lrcn.data.captions import select_captions, with_caption_items
+    from lrcn.data.captions import with_caption_items
     from lrcn.evaluate.protocol import DataChoice
 
-    given = {item.split for item in captions.items}
-    how = "official" if captions.official_split else "column"
-    if split is not None and split != "all":
-        captions, choice = select_captions(captions, split), DataChoice(split=split, how=how)
-    elif split is None and "test" in given:
-        captions, choice = select_captions(captions, "test"), DataChoice(split="test", how=how)
-    else:
-        choice = DataChoice()
     trained, held = _seen(run)
+    captions, choice = _part(captions, split, {"train": trained, "val": held})
     real = {item.item_id: os.path.realpath(item.path) for item in captions.items}
     shared = [item for item in captions.items if real[item.item_id] in trained]
     if not shared:
@@ -280,6 +274,28 @@ def _choose(
         )
     note = f"{len(shared)} of {len(captions)} items were trained on: scores look too good"
     return captions, replace(choice, warnings=(note,), allow_leaks=allow_leaks)
+
+
+def _part(
+    captions: CaptionList,
+    split: Literal["train", "val", "test", "all"] | None,
+    of_run: Mapping[str, set[str]],
+) -> tuple[CaptionList, DataChoice]:
+    """The part that is named, or test; where the data know no parts, those that the run made."""
+    from lrcn.data.captions import select_captions, with_caption_items
+    from lrcn.evaluate.protocol import DataChoice
+
+    given = {item.split for item in captions.items}
+    if split == "all" or (split is None and "test" not in given):
+        return captions, DataChoice()
+    own = of_run.get(split or "test", set())
+    mine = [item for item in captions.items if os.path.realpath(item.path) in own]
+    if given == {None} and split is not None and mine:
+        choice = DataChoice(split=split, how="division of the run")
+        return with_caption_items(captions, mine), choice
+    how = "official" if captions.official_split else "column"
+    name = split or "test"
+    return select_captions(captions, name), DataChoice(split=name, how=how)
 
 
 def _seen(run: Path | None) -> tuple[set[str], set[str]]:

@@ -304,7 +304,7 @@ def _show(summary: TrainSummary, *, as_json: bool) -> None:
     run = summary.run_dir
     print_line(f"run                 {run}")
     print_line(f"trained             {summary.epochs} epochs, {summary.steps} steps")
-    items = "items" if summary.val_cider_d is not None else "videos"
+    items = "items" if summary.task == "caption" else "videos"
     of = f"   ({summary.num_val} {items}, {summary.split}; epoch {summary.best_epoch})"
     if summary.val_accuracy_top1 is not None:
         print_line(f"val_accuracy_top1   {summary.val_accuracy_top1:.4f}{of}")
@@ -312,8 +312,9 @@ def _show(summary: TrainSummary, *, as_json: bool) -> None:
         print_line(f"val_mAP             {summary.val_mean_average_precision:.4f}{of}")
     if summary.val_cider_d is not None:
         print_line(f"val_cider_d         {summary.val_cider_d:.4f}{of}")
+    if summary.task == "caption":
         print_line(
-            f"next                lrcn evaluate {run} --data CAPTIONS; lrcn caption {run} PHOTO"
+            f"next                lrcn evaluate {run} --data CAPTIONS; lrcn caption {run} FILE"
         )
         return
     print_line(

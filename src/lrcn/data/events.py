@@ -5,6 +5,7 @@
     OUT/
     ├── train/00000.mp4 ...   val/ and test/ likewise
     ├── captions.jsonl        one line a clip: its sentence, and its events with their times
+    ├── labels.csv            one line an event: colour, shape and action, for a recogniser
     └── events.json           settings and seed: enough to make the very same bytes again
 
 One shape appears, does something and is gone; then comes the next, in another colour, in front of
@@ -14,8 +15,10 @@ so the first event tells nothing of the second. Every clip is a function of (see
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,8 @@ from lrcn.data.motion_words import clip_sentence, events
 from lrcn.data.world_folder import SPLITS, make_world
 
 EVENTS_ABOUT_NAME = "events.json"
+
+LABELS_NAME = "labels.csv"
 
 _KEY = 11
 """Of these clips' random numbers, so that they are not those of the motion world."""
@@ -93,6 +98,7 @@ def make_events(
         seed=seed,
         threads=threads,
         progress=progress,
+        lists=lambda lines: {LABELS_NAME: _labels(lines)},
     )
 
 
@@ -119,3 +125,16 @@ def _make_clip(
         "captions": [clip_sentence(scene)],
         "events": events(scene, world),
     }
+
+
+def _labels(lines: Sequence[dict[str, Any]]) -> str:
+    """Every event as an interval with three labels, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "label", "start_seconds", "end_seconds", "split"))
+    for line in lines:
+        for event in line["events"]:
+            labels = ";".join((event["colour"], event["shape"], event["action"]))
+            times = (event["start_seconds"], event["end_seconds"])
+            writer.writerow((line["path"], labels, *times, line["split"]))
+    return text.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lrcn.data.motion_config import COLOURS
+from lrcn.data.motion_config import COLOURS, DIFFICULTIES, MotionConfig
 from lrcn.errors import ConfigError
 
 
@@ -29,3 +29,11 @@ class EventConfig:
         ]
         if problems:
             raise ConfigError("events: " + "; ".join(problems))
+
+
+EVENT_DIFFICULTIES: dict[str, MotionConfig] = {
+    **DIFFICULTIES,
+    # A sentence is true only when every shape in it is told right: none is smaller than 7 pixels.
+    "default": MotionConfig(radius_max=0.3, growth=2.0),
+}
+"""Named worlds in which events happen."""

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ def make_world(
     seed: int,
     threads: int,
     progress: Callable[[int, int], None] | None,
+    lists: Callable[[Sequence[dict[str, Any]]], Mapping[str, str]] | None = None,
 ) -> None:
     """Render a world into a new folder; written beside it first, then renamed.
 
@@ -46,6 +47,7 @@ def make_world(
         seed: Written down.
         threads: Files made at the same time.
         progress: Called with (files done, files in all).
+        lists: From all lines of `captions.jsonl` to other lists: name to text.
 
     Raises:
         ConfigError: a number of files is negative, or all are 0.
@@ -66,10 +68,14 @@ def make_world(
         with ThreadPoolExecutor(threads) as pool:
             lines = []
             for line in pool.map(lambda job: make(*job), listed):
-                lines.append(json.dumps(line))
+                lines.append(line)
                 if progress is not None:
                     progress(len(lines), len(listed))
-        (draft / CAPTIONS_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        texts = {CAPTIONS_NAME: "".join(json.dumps(line) + "\n" for line in lines)}
+        if lists is not None:
+            texts |= lists(lines)
+        for name, text in texts.items():
+            (draft / name).write_text(text, encoding="utf-8")
         about = {"seed": seed, "counts": dict(zip(SPLITS, counts, strict=True))}
         about["config"] = dataclasses.asdict(config)
         (draft / about_name).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")

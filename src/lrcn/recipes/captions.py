@@ -13,6 +13,7 @@ from lrcn.data.transform_config import TransformConfig
 from lrcn.decoding.options import DecodingOptions
 from lrcn.models.captioner_config import CaptionerConfig
 from lrcn.recipes.described import DESCRIBED_RECIPES
+from lrcn.recipes.events import EVENT_RECIPES
 from lrcn.recipes.video_description import SEMANTIC_RECIPES
 from lrcn.tasks.captioning import CaptioningConfig
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment, WatchConfig
@@ -361,5 +362,6 @@ CAPTION_RECIPES: dict[str, Callable[[], CaptionExperiment]] = {
     "flickr30k_2f": flickr30k_2f,
     "flickr30k_2f_finetune": flickr30k_2f_finetune,
     **SEMANTIC_RECIPES,
+    **EVENT_RECIPES,
 }
 """Name of a recipe → the function that returns its experiment."""

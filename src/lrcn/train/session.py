@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -39,6 +39,8 @@ class TrainSummary:
     """What a finished training tells."""
 
     run_dir: Path
+    task: Literal["activity", "caption"]
+    """What was learnt: classes or sentences."""
     epochs: int
     steps: int
     seconds: float
@@ -154,6 +156,7 @@ def _summary(
 
     return TrainSummary(
         run_dir=run_dir,
+        task="caption" if isinstance(problem.experiment, CaptionExperiment) else "activity",
         epochs=progress.epoch,
         steps=progress.step,
         seconds=progress.seconds,

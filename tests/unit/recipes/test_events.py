@@ -1,0 +1,53 @@
+"""The recipes of the rendered events run as they stand, one after the other, in two steps each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.fakes.command_line import Run
+
+from lrcn.checkpoint import load_captioner, load_model
+from lrcn.recipes import get_any
+from lrcn.recipes.events import EVENT_RECIPES, events, events_mean
+from lrcn.train.caption_config import CaptionExperiment
+
+QUICK = ["--train.max-steps", "2", "--batch-size", "4", "--threads", "1", "--quiet"]
+
+
+def test_from_a_recogniser_to_sentences(lrcn: Run, tmp_path: Path) -> None:
+    data, rec = tmp_path / "events", tmp_path / "rec"
+    few = ["--num-train", "6", "--num-val", "2", "--num-test", "3", "--quiet"]
+    assert lrcn("data", "make", "events", data, *few)[0] == 0
+    command = ["train", "--recipe", "events_recogniser", "--data", data / "labels.csv"]
+    code, _, err = lrcn(*command, "--out", rec, *QUICK)
+    assert code == 0, err
+    recogniser = load_model(rec)
+    assert recogniser.model.multi_label
+    assert {"red", "disc", "slide_left"} <= set(recogniser.model.class_names) | {"red", "disc"}
+
+    for name in EVENT_RECIPES:
+        run = tmp_path / name
+        command = ["train", "--recipe", name, "--data", data, "--init", rec, "--out", run]
+        code, _, err = lrcn(*command, *QUICK)
+        assert code == 0, err
+        own, theirs = load_captioner(run / "last").model.backbone, recogniser.model.backbone
+        assert own is not None
+        assert theirs is not None
+        assert own.state_dict()["spots.weight"].equal(theirs.state_dict()["spots.weight"])
+        code, out, err = lrcn("evaluate", run, "--data", data, "--json", "--quiet")
+        assert code == 0, err
+        found = json.loads(out)
+        assert found["protocol"]["split"] == "test"
+        low, high = found["accuracy_exact_interval"]
+        assert low <= found["accuracy_exact"] <= high
+
+
+def test_the_layer_of_the_recogniser_fits_the_captioner() -> None:
+    """What `train.start` asks for: the same width, and a projection that can pass features on."""
+    model = events().model
+    recogniser = get_any("events_recogniser")
+    assert not isinstance(recogniser, CaptionExperiment)
+    assert model.hidden_size == recogniser.model.hidden_size
+    assert model.embedding_size >= 128
+    assert events_mean().model.visual == "static"
