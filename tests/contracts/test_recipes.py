@@ -189,8 +189,8 @@ def test_a_recipe_takes_two_steps(name: str, tmp_path: Path, ucf101: Path) -> No
     command = _labelled(name)["Command"]
     if not command.startswith("lrcn train"):  # a program that trains it on many divisions
         command = f"lrcn train --recipe {name} --data DATA --out RUN"
-    places = {"RUN": str(tmp_path / "run")}
-    places |= dict.fromkeys(("DATA", "UCF101_6", "MOTION"), str(data))
+    places = dict.fromkeys(("RUN", "REC"), str(tmp_path / "run"))
+    places |= dict.fromkeys(("DATA", "UCF101_6", "MOTION", "EVENTS/labels.csv"), str(data))
     tokens = [places.get(token, token) for token in shlex.split(command)[1:]]
     tokens += ["--model.input-px", "32", "--clip-length", "3", "--batch-size", "3"]
     tokens += [*QUICK.split(), "--epochs", "1", "--quiet", "--threads", "1"]

@@ -138,3 +138,21 @@ def test_the_guide_from_caffe_works(
         assert code == 0, f"{command}\n{capsys.readouterr().err}"
 
     assert (tmp_path / "runs" / "finetuned" / "best" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_the_guide_to_sentences_about_videos_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "guides" / "describing-videos.md").read_text(encoding="utf-8")
+    bodies = [body for mark, _, body in _BLOCK.findall(text) if mark]
+    assert len(bodies) >= 3
+    monkeypatch.chdir(tmp_path)
+
+    for command in (line for body in bodies for line in body.splitlines()):
+        code = main(shlex.split(command)[1:])
+
+        assert code == 0, f"{command}\n{capsys.readouterr().err}"
+
+    assert (tmp_path / "runs" / "first" / "report.html").is_file()
+    assert (tmp_path / "first.vtt").read_text(encoding="utf-8").startswith("WEBVTT")
