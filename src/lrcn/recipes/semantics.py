@@ -68,6 +68,10 @@ class StudySettings:
     """Labels that fewer training videos have are left out."""
     train_noise: float = 0.0
     """Most of a distribution that goes to false labels in training."""
+    beam_size: int = 2
+    """Sentences that are kept in the search."""
+    length_penalty: float = 1.0
+    """Exponent of the search's length term."""
 
 
 def find_triplets(msvd: Path) -> Path:
@@ -127,7 +131,10 @@ def say(run: Path, test: CaptionList, triplets: Path, *, noise: float, seed: int
     saved = load_captioner(run)
     assert saved.semantics is not None  # every recipe of the study has them
     source = SemanticSource.read(str(triplets), saved.semantics, noise=noise, seed=seed)
-    results = evaluate_captions(saved, test, metrics=("bleu",), semantics=source)
+    options = replace(
+        saved.decoding, beam_size=settings.beam_size, length_penalty=settings.length_penalty
+    )
+    results = evaluate_captions(saved, test, options, metrics=("bleu",), semantics=source)
     return {one.item_id: one.caption for one in results.captions}
 
 
@@ -169,7 +176,7 @@ def run_study(
                 if not path.is_file():
                     _finish_training(experiment, run, threads)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    found = say(run, test, triplets, noise=level, seed=seed)
+                    found = say(run, test, triplets, settings, noise=level, seed=seed)
                     write_text(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
                 texts = json.loads(path.read_text(encoding="utf-8"))
                 said.setdefault(Cell(name, level), []).append(texts)

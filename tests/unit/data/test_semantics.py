@@ -146,6 +146,8 @@ def test_the_three_forms() -> None:
     prob = LabelSpace.build([CUT, PEEL])
     assert prob.nodes == {"verb": ("peel", "cut"), "object": ("bell pepper", "carrot")}
     assert _unscaled(prob, CUT) == [[0.25, 0.75, 1.0, 0.0]]
+    squares = [prob.features(one).square().mean().item() for one in (CUT, PEEL)]
+    assert sum(squares) / 2 == pytest.approx(1.0)
     best = LabelSpace.build([CUT, PEEL], form="max")
     assert best.scale == pytest.approx(2**0.5)
     assert _unscaled(best, CUT) == [[0.0, 1.0, 1.0, 0.0]]

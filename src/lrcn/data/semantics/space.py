@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import fmean
 from typing import Any, Literal
 
 import torch
@@ -33,7 +34,7 @@ class LabelSpace:
         form: "words", "max" or "prob".
         reversed_words: Whether "words" come last node first, as the paper draws them.
         scale: What every vector is multiplied with. The network's first weights are drawn for
-            numbers of mean square 1, and a one-hot of thousands is far below.
+            numbers of mean square 1; one-hots of thousands are far below, probabilities further.
     """
 
     nodes: Mapping[str, tuple[str, ...]]
@@ -62,6 +63,7 @@ class LabelSpace:
         Raises:
             DataError: no label is left.
         """
+        training = list(training)
         seen: dict[str, Counter[str]] = {}
         for beliefs in training:
             for node, labels in beliefs.items():
@@ -85,8 +87,14 @@ class LabelSpace:
             form=form,
             reversed_words=reversed_words,
         )
-        num_ones = 1 if form == "words" else len(kept)
-        return replace(space, scale=math.sqrt(space.feature_dim / num_ones))
+        return replace(space, scale=space._scale(training))
+
+    def _scale(self, training: Sequence[Beliefs]) -> float:
+        """What makes the vectors of training items of mean square 1."""
+        squares = 1.0 if self.form == "words" else float(len(self.nodes))
+        if self.form == "prob":
+            squares = fmean(float(self.features(b).square().sum()) for b in training)
+        return math.sqrt(self.feature_dim / squares)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
