@@ -126,7 +126,15 @@ def study_experiment(
     )
 
 
-def say(run: Path, test: CaptionList, triplets: Path, *, noise: float, seed: int) -> dict[str, str]:
+def say(
+    run: Path,
+    test: CaptionList,
+    triplets: Path,
+    settings: StudySettings,
+    *,
+    noise: float,
+    seed: int,
+) -> dict[str, str]:
     """What a run says of each test item, by id, at a level of noise."""
     saved = load_captioner(run)
     assert saved.semantics is not None  # every recipe of the study has them

@@ -151,16 +151,16 @@ class Pass:
         duration = self.container.duration
         return None if duration is None else duration / av.time_base
 
-    def start_seconds(self, first_pts: int | None) -> float:
-        """When the first frame is shown, from where the first of all streams begins.
+    @property
+    def start_seconds(self) -> float:
+        """When the pictures begin, from where the first of all streams does.
 
-        Args:
-            first_pts: Its time stamp.
+        As the container has it: the first time stamp of H.264 in AVI is a guess, a frame too late.
         """
-        begin = self.container.start_time
-        if first_pts is None or begin is None or self.counts_time:
+        own, all_streams = self.stream.start_time, self.container.start_time
+        if own is None or all_streams is None:
             return 0.0
-        return max(0.0, first_pts * self.time_base - begin / av.time_base)
+        return max(0.0, own * self.time_base - all_streams / av.time_base)
 
     @property
     def counts_time(self) -> bool:

@@ -101,7 +101,7 @@ class VideoReader:
             width=self._converter.width,
             fps=self._cursor.fps,
             duration_seconds=self._cursor.duration_seconds,
-            start_seconds=self._cursor.start_seconds(first.pts),
+            start_seconds=self._cursor.start_seconds,
             codec=self._cursor.codec_name,
             container=self._cursor.format_name,
         )

@@ -116,6 +116,11 @@ def test_times_count_from_where_the_file_begins_not_its_picture(tmp_path: Path) 
         darkest_T = torch.cat([clip.frames_TCHW.amin((1, 2, 3)) for clip in copy.iterate()])
     assert (darkest_T < 110).tolist() == [False] * 10 + [True] * 10
 
+    # Here the first time stamp is a guess of the demuxer, one frame late.
+    run_ffmpeg("-i", picture, "-c:v", "libx264", "-bf", "0", "-y", tmp_path / "guessed.avi")
+    narration = narrate(ShadeNarrator(), tmp_path / "guessed.avi", config=windows(1.0))
+    assert told(narration)[0][0] == 0.0
+
 
 @pytest.mark.parametrize("cut", ["windows", "features"])
 def test_one_frame_is_a_video(tmp_path: Path, cut: str) -> None:
