@@ -167,6 +167,7 @@ def test_photos_and_images_folder(command, tmp_path: Path) -> None:
     )
     assert done.code == 0, done.err
     assert "cider_d" in done.out
+    assert "novelty" in done.out  # photos lie elsewhere than the list
     assert "scores look too good" in done.err
 
 

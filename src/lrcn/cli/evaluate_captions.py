@@ -163,7 +163,8 @@ def _training_captions(run: Path | None) -> list[str] | None:
     experiment = load_any_experiment(run)
     assert isinstance(experiment, CaptionExperiment)
     settings = experiment.dataset
-    trained, _ = _seen(run)
+    rows = _division(run)
+    trained = {row["item_id"] for row in rows if row["split"] == "train"}
     try:
         captions = read_captions(
             settings.data,
@@ -175,12 +176,8 @@ def _training_captions(run: Path | None) -> list[str] | None:
         )
     except LrcnError:
         return None
-    return [
-        text
-        for item in captions.items
-        if os.path.realpath(item.path) in trained
-        for text in item.captions
-    ] or None
+    learnt = [text for i in captions.items if i.item_id in trained for text in i.captions]
+    return learnt or None
 
 
 def _run_of(folder: Path) -> Path | None:
@@ -300,14 +297,19 @@ def _part(
 
 def _seen(run: Path | None) -> tuple[set[str], set[str]]:
     """Paths that the run was trained on, and those that it held out."""
+    rows = _division(run)
+    trained = {os.path.realpath(row["path"]) for row in rows if row["split"] == "train"}
+    return trained, {os.path.realpath(row["path"]) for row in rows if row["split"] == "val"}
+
+
+def _division(run: Path | None) -> list[dict[str, str]]:
+    """The items of a run with their path, id and part; none where that was not kept."""
     from lrcn.train.run import SPLIT_NAME
 
     if run is None or not (run / SPLIT_NAME).is_file():
-        return set(), set()
+        return []
     with (run / SPLIT_NAME).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    trained = {os.path.realpath(row["path"]) for row in rows if row["split"] == "train"}
-    return trained, {os.path.realpath(row["path"]) for row in rows if row["split"] == "val"}
+        return list(csv.DictReader(file))
 
 
 def _show(results: CaptionResults) -> None:

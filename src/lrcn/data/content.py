@@ -32,6 +32,8 @@ def content_hash(path: str | os.PathLike[str]) -> str:
         MediaError: the path is absent or cannot be read.
     """
     place = Path(path)
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        raise MediaError(f"{place} is a pipe or device and no file; save its content to a file")
     try:
         stamp = _stamp(place)
         key = (os.path.realpath(place), stamp)

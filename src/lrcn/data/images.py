@@ -58,6 +58,7 @@ def read_image(source: Any, *, for_px: int | None = None) -> Tensor:
         MediaError: It is absent, broken, too large, or no picture.
     """
     if isinstance(source, str | os.PathLike):
+        _refuse_pipe(os.fspath(source))
         return _read_file(os.fspath(source), os.fspath(source), for_px)
     if isinstance(source, io.IOBase):
         source = source.read()
@@ -71,6 +72,17 @@ def read_image(source: Any, *, for_px: int | None = None) -> Tensor:
         f"a {type(source).__name__} is no picture; give a path, bytes, a Pillow image, an array or "
         "a tensor (H x W x 3)"
     )
+
+
+def _refuse_pipe(path: str) -> None:
+    """A pipe, socket or device may keep a reader waiting for ever.
+
+    Raises:
+        MediaError: it is one.
+    """
+    place = Path(path)
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        raise MediaError(f"{path} is a pipe or device and no file; save the picture to a file")
 
 
 def _read_file(file: Any, name: str, for_px: int | None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from PIL import Image
 
 from lrcn.data import images
+from lrcn.data.content import content_hash
 from lrcn.data.images import is_photo_path, read_image
 from lrcn.errors import MediaError
 
@@ -202,3 +204,11 @@ def test_names_of_photos() -> None:
     assert is_photo_path("a/B.JPG")
     assert is_photo_path("a.gif")
     assert not is_photo_path("a.mp4")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(MediaError, match="pipe or device"):
+        read_image(tmp_path / "pipe.jpg")
+    with pytest.raises(MediaError, match="pipe or device"):
+        content_hash(tmp_path / "pipe.jpg")
