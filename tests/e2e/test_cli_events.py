@@ -20,6 +20,11 @@ def test_from_a_recogniser_to_sentences(lrcn: Run, tmp_path: Path) -> None:
     data, rec = tmp_path / "events", tmp_path / "rec"
     few = ["--num-train", "6", "--num-val", "2", "--num-test", "3", "--quiet"]
     assert lrcn("data", "make", "events", data, *few)[0] == 0
+    # Sentences and labels lie there; without a word it is the sentences that are looked at.
+    code, out, err = lrcn("data", "check", data)
+    assert code == 0, err
+    assert "11 captions" in out
+    assert "19 classes" not in out
     command = ["train", "--recipe", "events_recogniser", "--data", data / "labels.csv"]
     code, _, err = lrcn(*command, "--out", rec, *QUICK)
     assert code == 0, err

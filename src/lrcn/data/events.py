@@ -30,9 +30,7 @@ from lrcn.data.motion_config import MotionConfig
 from lrcn.data.motion_render import render
 from lrcn.data.motion_scene import Scene, draw_sequence
 from lrcn.data.motion_words import clip_sentence, events
-from lrcn.data.world_folder import SPLITS, make_world
-
-EVENTS_ABOUT_NAME = "events.json"
+from lrcn.data.world_folder import EVENTS_ABOUT_NAME, SPLITS, make_world
 
 LABELS_NAME = "labels.csv"
 

@@ -18,6 +18,8 @@ Job = TypeVar("Job")
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 CAPTIONS_NAME = "captions.jsonl"
+EVENTS_ABOUT_NAME = "events.json"
+"""Settings and seed of the world of events, whose folder holds sentences and a list of labels."""
 
 
 def make_world(
