@@ -5,11 +5,16 @@ place. So each of the last maps is read as a spot: its centre of mass, its sprea
 ("soft arg-max", Finn et al., arXiv 1509.06113). What moves, grows or turns changes these numbers
 smoothly, and an LSTM on top learns from their change. They vary by very different amounts, sizes
 far less than places, so every number is standardised: without that an LSTM never learns sizes.
+
+A spot blends all that its map sees. To tell what stands where, several things at once, the tap
+"grid" looks closer, with two further convolutions, and keeps the strongest answer in each of nine
+places.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrcn.errors import ConfigError, WeightsError
@@ -19,22 +24,24 @@ from lrcn.structures import Preprocessing
 
 _WIDTHS = (16, 32, 48)
 _NUM_SPOTS = 32
-FEATURE_DIM = 4 * _NUM_SPOTS
+_GRID, _GRID_WIDTH = 3, 64
+_DIMS = {"spots": 4 * _NUM_SPOTS, "grid": _GRID**2 * _GRID_WIDTH}
+FEATURE_DIM = _DIMS["spots"]
 _LEAST_PX, _MOST_PX = 32, 128
 
 
 class SmallBackbone(Backbone):
-    """Three convolutions and 32 spots.
+    """Three convolutions and 32 spots, or five and nine places.
 
     Args:
         input_px: Side of the square input.
-        feature_layer: Only "spots".
+        feature_layer: "spots" or "grid".
     """
 
     def __init__(self, input_px: int, feature_layer: str) -> None:
         super().__init__(
             name="small",
-            feature_dim=FEATURE_DIM,
+            feature_dim=_DIMS[feature_layer],
             feature_layer=feature_layer,
             preprocessing=Preprocessing(
                 input_px=input_px,
@@ -49,14 +56,24 @@ class SmallBackbone(Backbone):
             _conv(first, second, kernel=3, stride=2),
             _conv(second, third, kernel=3, stride=1),
         )
-        self.spots = nn.Conv2d(third, _NUM_SPOTS, 1)
-        nn.init.normal_(self.spots.weight, std=1.0)
-        self.standardise = nn.BatchNorm1d(FEATURE_DIM, affine=False)
+        if feature_layer == "spots":
+            self.spots = nn.Conv2d(third, _NUM_SPOTS, 1)
+            nn.init.normal_(self.spots.weight, std=1.0)
+        else:
+            self.closer = nn.Sequential(
+                _conv(third, _GRID_WIDTH, kernel=3, stride=1),
+                _conv(_GRID_WIDTH, _GRID_WIDTH, kernel=3, stride=1),
+            )
+        self.standardise = nn.BatchNorm1d(_DIMS[feature_layer], affine=False)
 
     def forward(self, frames_NCHW: Tensor) -> Tensor:
         """See `Backbone.forward`."""
-        maps_NCHW = self.spots(self.convs(frames_NCHW))
-        features_ND: Tensor = self.standardise(_read_spots(maps_NCHW))
+        maps_NCHW = self.convs(frames_NCHW)
+        if self.feature_layer == "spots":
+            found_ND = _read_spots(self.spots(maps_NCHW))
+        else:
+            found_ND = F.adaptive_max_pool2d(self.closer(maps_NCHW), _GRID).flatten(1)
+        features_ND: Tensor = self.standardise(found_ND)
         return features_ND
 
 
@@ -91,7 +108,7 @@ def build_small(weights: str, feature_layer: str | None, input_px: int | None) -
 
     Args:
         weights: "auto" and "random" draw them; otherwise a file of ours.
-        feature_layer: "spots", or None.
+        feature_layer: "spots" or "grid"; spots when None.
         input_px: 32 to 128; 64 when None.
 
     Raises:
@@ -104,7 +121,7 @@ def build_small(weights: str, feature_layer: str | None, input_px: int | None) -
             f"backbone 'small' takes input_px from {_LEAST_PX} to {_MOST_PX}, not {px}."
             " For larger frames choose another backbone, efficientnet_lite0 for example"
         )
-    backbone = SmallBackbone(px, check_feature_layer("small", feature_layer, ("spots",)))
+    backbone = SmallBackbone(px, check_feature_layer("small", feature_layer, ("spots", "grid")))
     if weights in ("packaged", "hub"):
         raise WeightsError(
             f"backbone 'small' has no {weights} weights; it is trained from random ones."
