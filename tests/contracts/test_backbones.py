@@ -22,7 +22,7 @@ ZOO = [
     ("timm/mobilenetv3_small_050", "pooled", 288),
     ("timm/mobilenetv3_small_050", "grid", 1152),
     ("efficientnet_lite0", "grid", 5120),
-    ("small", "grid", 576),
+    ("small", "grid", 864),
     ("timm/resnet10t", None, 512),
     ("timm/vit_tiny_patch16_224", None, 192),
     ("torchvision/resnet18", None, 512),

@@ -36,7 +36,7 @@ def caption_cells() -> list[CaptionCell]:
     base = rsicd()
     cells = [CaptionCell(name=DEFAULT, factor="default", experiment=base)]
     no_dropout = {"feature_dropout": 0.0, "embedding_dropout": 0.0, "output_dropout": 0.0}
-    upright = replace(base.dataset.transform, quarter_turns=False)
+    mirrored = base.dataset.transform
     variants: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "lrcn_1u": ("form", {"model": {"num_layers": 1}}),
         "lrcn_2u": ("form", {"model": {"factored": False}}),
@@ -46,8 +46,8 @@ def caption_cells() -> list[CaptionCell]:
         "smoothing": ("label smoothing", {"task": _smoothing(base)}),
         "scheduled": ("scheduled sampling", {"task": {"scheduled_sampling": 0.25}}),
         "tied": ("output weights", {"model": {"tied": True}}),
-        "upright": ("views", {"dataset": {"transform": upright}}),
-        "still": ("views", {"dataset": {"transform": replace(upright, mirror_prob=0.0)}}),
+        "turned": ("views", {"dataset": {"transform": replace(mirrored, quarter_turns=True)}}),
+        "still": ("views", {"dataset": {"transform": replace(mirrored, mirror_prob=0.0)}}),
     }
     for name, (factor, parts) in variants.items():
         changed = {part: replace(getattr(base, part), **more) for part, more in parts.items()}

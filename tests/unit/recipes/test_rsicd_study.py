@@ -42,12 +42,9 @@ def test_a_cell_differs_from_the_default_in_one_factor() -> None:
     assert changed.pop(DEFAULT) == set()
     assert all(changed.values())
     assert changed["lrcn_2u"] == {"model.factored"}
-    assert changed["still"] == {
-        "dataset.transform.quarter_turns",
-        "dataset.transform.mirror_prob",
-    }
+    assert changed["turned"] == {"dataset.transform.quarter_turns"}
     several = {name for name, what in changed.items() if len(what) > 1}
-    assert several == {"dropout_0", "still"}
+    assert several == {"dropout_0"}
     # What goes on from the default's run is the same network.
     for name in ("self_critical", "finetuned"):
         assert cells[name].starts_from == DEFAULT

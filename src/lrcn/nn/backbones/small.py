@@ -24,7 +24,7 @@ from lrcn.structures import Preprocessing
 
 _WIDTHS = (16, 32, 48)
 _NUM_SPOTS = 32
-_GRID, _GRID_WIDTH = 3, 64
+_GRID, _GRID_WIDTH = 3, 96
 _DIMS = {"spots": 4 * _NUM_SPOTS, "grid": _GRID**2 * _GRID_WIDTH}
 FEATURE_DIM = _DIMS["spots"]
 _LEAST_PX, _MOST_PX = 32, 128
@@ -61,7 +61,7 @@ class SmallBackbone(Backbone):
             nn.init.normal_(self.spots.weight, std=1.0)
         else:
             self.closer = nn.Sequential(
-                _conv(third, _GRID_WIDTH, kernel=3, stride=1),
+                _conv(third, _GRID_WIDTH, kernel=3, stride=2),
                 _conv(_GRID_WIDTH, _GRID_WIDTH, kernel=3, stride=1),
             )
         self.standardise = nn.BatchNorm1d(_DIMS[feature_layer], affine=False)
