@@ -16,7 +16,8 @@ def demo(
     """Render a small world, train on it, measure, and name what happens in a long video.
 
     No single frame tells its classes, so a single-frame model stays near chance where an LRCN
-    does not. Takes about 5 minutes on two cores and writes a report.
+    does not. Then a captioner learns to tell what rendered pictures show. Takes 5 to 6 minutes on
+    two cores and writes two reports.
 
     Args:
         out: Folder to make.

@@ -22,12 +22,15 @@ from lrcn.data.motion_config import MotionConfig
 from lrcn.data.split import select
 from lrcn.engine import Precision, choose_device, set_threads
 from lrcn.errors import OutputError
+from lrcn.evaluate.captions import CaptionResults
 from lrcn.evaluate.loop import evaluate_videos
 from lrcn.evaluate.protocol import DataChoice, ProtocolConfig
 from lrcn.evaluate.results import Results
+from lrcn.evaluate.truth import EXACT_KEY
 from lrcn.models.segment_config import SegmentConfig
 from lrcn.models.segments import find_segments
 from lrcn.predict.predictor import Predictor
+from lrcn.recipes.demo_pictures import NUM_PICTURES, describe_pictures
 from lrcn.recipes.motion import lrcn, single_frame
 from lrcn.report.build import build_report
 from lrcn.report.run import load_run
@@ -49,6 +52,8 @@ class DemoResult:
 
     single_frame: Results
     lrcn: Results
+    described: CaptionResults
+    """What the captioner said of unseen pictures."""
     frame_accuracy: float
     """Of the long video, frame by frame, from the carried state alone: no later frame is used."""
     num_frames: int
@@ -78,10 +83,11 @@ def run_demo(
     seed: int = 0,
     quiet: bool = False,
 ) -> DemoResult:
-    """Render the world, train two models on it, measure both, and use the better one.
+    """Render the world, train two models on it, measure both, use the better one; then a captioner.
 
     Args:
-        out: Folder to make: `world/`, `single_frame/`, `lrcn/`, `long/`, `report.html`.
+        out: Folder to make: `world/`, `single_frame/`, `lrcn/`, `long/`, `report.html`, and of the
+            captioner `pictures/`, `captioner/`, `captions.html`.
         overwrite: Replace an earlier demo there.
         device: "auto", "cpu", "cuda", ...
         threads: Of the processor; None = what is there.
@@ -99,18 +105,18 @@ def run_demo(
     _prepare(out, overwrite=overwrite)
     config = MotionConfig()
     chance = 1 / len(config.actions)
-    say(f"1/5 rendering {NUM_TRAIN + NUM_VAL + NUM_TEST} clips of {len(config.actions)} classes")
+    say(f"1/6 rendering {NUM_TRAIN + NUM_VAL + NUM_TEST} clips of {len(config.actions)} classes")
     world = out / "world"
     make_motion(world, config, num_train=NUM_TRAIN, num_val=NUM_VAL, num_test=NUM_TEST, seed=seed)
-    say("2/5 training a single-frame model: no frame alone tells the class")
+    say("2/6 training a single-frame model: no frame alone tells the class")
     frame = _train(single_frame(), world, out / "single_frame", place)
-    say("3/5 training an LRCN: the same CNN with an LSTM on top, end to end")
+    say("3/6 training an LRCN: the same CNN with an LSTM on top, end to end")
     recurrent = _train(lrcn(), world, out / "lrcn", place)
-    say("4/5 measuring both on held-out clips")
+    say("4/6 measuring both on held-out clips")
     test = select(read_dataset(world), "test")
     measured = [_measure(run, test, "test", place) for run in (frame, recurrent)]
     _print_table(measured[0], measured[1], chance)
-    say("5/5 playing one long unseen video through the carried state")
+    say("5/6 playing one long unseen video through the carried state")
     video = make_long_video(out / "long", config, seed=seed + 1)
     played = _play(recurrent, video.path, video.segments, place)
     _print_long(played, video.segments)
@@ -125,7 +131,12 @@ def run_demo(
         intro="A rendered world in which no single frame tells the class: the same small CNN"
         " alone, and with an LSTM on top.",
     )
+    say(f"6/6 training a captioner on {NUM_PICTURES} rendered pictures with a sentence each")
+    described = describe_pictures(
+        out, device=device, threads=threads, precision=precision, seed=seed, quiet=quiet
+    )
     result = DemoResult(
+        described=described,
         single_frame=measured[0],
         lrcn=measured[1],
         frame_accuracy=played.frame_accuracy,
@@ -136,7 +147,9 @@ def run_demo(
     )
     _keep(out, result, chance)
     Console(file=sys.stdout).print(
-        f"report: {report}\ndone in {result.seconds:.0f} seconds", soft_wrap=True, highlight=False
+        f"reports: {report}, {out / 'captions.html'}\ndone in {result.seconds:.0f} seconds",
+        soft_wrap=True,
+        highlight=False,
     )
     return result
 
@@ -274,6 +287,7 @@ def _keep(out: Path, result: DemoResult, chance: float) -> None:
         "accuracy_top1_lrcn": result.lrcn.metrics["accuracy_top1"],
         "frame_accuracy_long_video": result.frame_accuracy,
         "num_frames_long_video": result.num_frames,
+        "accuracy_exact_captions": result.described.metrics[EXACT_KEY],
         "seconds": round(result.seconds, 1),
     }
     write_text(out / MARK_NAME, json.dumps(numbers, indent=2) + "\n")
