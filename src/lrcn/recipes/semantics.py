@@ -154,6 +154,7 @@ def run_study(
     num_seeds: int,
     noise: Sequence[float] = NOISE,
     only: Sequence[str] = (),
+    keys: Sequence[str] = tuple(NAMES),
     threads: int | None = None,
 ) -> dict[str, Any]:
     """All trainings and sentences that are not there yet, and the scores of all.
@@ -165,6 +166,7 @@ def run_study(
         num_seeds: Trainings of each form.
         noise: Levels at which they are measured.
         only: Names of recipes; all when empty.
+        keys: Result keys of the scores.
         threads: Of the processor.
 
     Raises:
@@ -188,12 +190,12 @@ def run_study(
                     write_text(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
                 texts = json.loads(path.read_text(encoding="utf-8"))
                 said.setdefault(Cell(name, level), []).append(texts)
-    scored = score_cells({item.item_id: item.captions for item in test.items}, said)
+    scored = score_cells({item.item_id: item.captions for item in test.items}, said, keys=keys)
     pairs = [(first, second) for first, second in _PAIRS if {first, second} <= set(names)]
     document = {
         "note": "the triplets come from the references: an upper bound that shows the decoder",
         "num_seeds": num_seeds,
-        "keys": list(NAMES),
+        "keys": list(keys),
         "settings": asdict(settings),
         "cells": [cell.to_dict() for cell in scored],
         "differences": [

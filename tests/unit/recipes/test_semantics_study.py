@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from lrcn.errors import DataError
+from lrcn.recipes import semantics
 from lrcn.recipes.semantics import (
     TRIPLETS,
     StudySettings,
     find_triplets,
     main,
+    run_study,
     study_experiment,
 )
 from lrcn.recipes.semantics_scores import Cell, markdown, score_cells, score_differences
@@ -78,3 +81,34 @@ def test_a_folder_without_triplets_is_refused(
         find_triplets(tmp_path)
     assert main([str(tmp_path), str(tmp_path / "out")]) == 2
     assert "Give the folder of MSVD" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three forms, one seed, two levels of noise; the second time nothing is trained or said."""
+    msvd, out = tmp_path / "msvd", tmp_path / "out"
+    videos = {f"vid{n}": ("dog", "run") if n % 2 else ("cat", "sleep") for n in range(1, 10)}
+    (msvd / "text").mkdir(parents=True)
+    parts = {"train": range(1, 6), "val": range(6, 8), "test": range(8, 10)}
+    for part, numbers in parts.items():
+        lines = [f"vid{n}\ta {' '.join(videos[f'vid{n}'])}s now\n" for n in numbers]
+        (msvd / "text" / f"sents_{part}_lc_nopunc.txt").write_text("".join(lines))
+    names = [f"clip_{n}_{n + 1} vid{n}\n" for n in range(1, 10)]
+    (msvd / "text" / "youtube_video_to_id_mapping.txt").write_text("".join(names))
+    counted = [f"{video}\t{a},{b},:3|\n" for video, (a, b) in videos.items()]
+    (msvd / "text" / TRIPLETS).write_text("".join(counted))
+    settings = StudySettings(steps=2, hidden_size=4, batch_size=4, min_count=1, min_label_count=1)
+    given = {"num_seeds": 1, "noise": (0.0, 0.5), "keys": ("bleu_4", "cider_d"), "threads": 1}
+
+    document = run_study(msvd, out, settings, **given)  # type: ignore[arg-type]
+
+    assert [(cell["form"], cell["noise"]) for cell in document["cells"]] == [
+        (name, noise) for name in SEMANTIC_RECIPES for noise in (0.0, 0.5)
+    ]
+    assert all(cell["num_items"] == 2 for cell in document["cells"])
+    assert len(document["differences"]) == 6
+    kept = json.loads((out / "semantics.json").read_text())
+    assert kept["settings"]["steps"] == 2
+    monkeypatch.setattr(semantics, "train", None)
+    monkeypatch.setattr(semantics, "say", None)
+    assert run_study(msvd, out, settings, **given)["cells"] == document["cells"]  # type: ignore[arg-type]
