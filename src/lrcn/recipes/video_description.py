@@ -101,8 +101,8 @@ SEMANTIC_RECIPES: Final[dict[str, Callable[[], CaptionExperiment]]] = {
 
 _TRIPLETS = "MSVD/text/GTTriplets_SVO_Freq.txt"
 _HERE = (
-    "that the form trains, is saved and measured (tests on a few items); `python -m"
-    " lrcn.recipes.semantics` compares the three on MSVD, with noise"
+    "MSVD with its counted triplets, 670 test videos, 256 units, 1200 updates"
+    " ([log](experiments.md)): "
 )
 _NOT_HERE = "TACoS multilevel and the predictions of its CRF are not public"
 
@@ -123,10 +123,23 @@ def _row(title: str, recipe: str, bleu_4: float, here: str) -> PaperRow:
 
 SEMANTIC_ROWS: Final[dict[str, PaperRow]] = {
     "V1": _row(
-        "LSTM encoder-decoder on the words of the best labels", "semantic_words", 0.253, _HERE
+        "LSTM encoder-decoder on the words of the best labels",
+        "semantic_words",
+        0.253,
+        f"{_HERE}BLEU-4 0.546, METEOR 0.345, ROUGE-L 0.722, CIDEr-D 0.932 (two seeds)",
     ),
-    "V2": _row("LSTM decoder on one-hot vectors of the best labels", "semantic_max", 0.274, _HERE),
-    "V3": _row("LSTM decoder on probabilities", "semantic_prob", 0.288, _HERE),
+    "V2": _row(
+        "LSTM decoder on one-hot vectors of the best labels",
+        "semantic_max",
+        0.274,
+        f"{_HERE}BLEU-4 0.544, METEOR 0.350, ROUGE-L 0.725, CIDEr-D 0.915 (two seeds)",
+    ),
+    "V3": _row(
+        "LSTM decoder on probabilities",
+        "semantic_prob",
+        0.288,
+        f"{_HERE}BLEU-4 0.578, METEOR 0.361, ROUGE-L 0.740, CIDEr-D 0.945 (two seeds)",
+    ),
     "V4": PaperRow(
         title="phrase-based translation of the labels, the baseline",
         commands=("lrcn score --references references.json --hypotheses smt.json --metrics bleu",),
