@@ -17,9 +17,9 @@ def pictures() -> CaptionExperiment:
 
     Command: lrcn train --recipe pictures --data PICTURES --out RUN
     Data: `lrcn data make pictures PICTURES --num-train 12000`, one or two shapes a picture.
-    Time: about 6 minutes of one core.
-    Expected: the aim is accuracy_exact 0.98, the share of sentences that are true; a third of the
-    training, 4 epochs, was measured at 0.40 with one seed, and shapes are what is confused.
+    Time: about 2 minutes of one core.
+    Expected: accuracy_exact, the share of sentences that are true, about 0.40 (one seed). The aim
+    of 0.98 is missed: shapes are confused, and longer training learns the pictures by heart.
     """
     return CaptionExperiment(
         name="pictures",
@@ -42,7 +42,7 @@ def pictures() -> CaptionExperiment:
             num_layers=1,
         ),
         train=TrainConfig(
-            epochs=12,
+            epochs=4,
             unfreeze_at=0,
             freeze_batch_norm=False,
             batch_size=32,
@@ -53,7 +53,7 @@ def pictures() -> CaptionExperiment:
             schedule="cosine",
             warmup_steps=50,
             clip_norm=1.0,
-            validate_every=4,
+            validate_every=1,
             select_by="cider_d",
         ),
         decoding=DecodingOptions(method="greedy", max_tokens=30),
