@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+import math
 import stat
 import struct
 import sys
@@ -350,8 +351,15 @@ def _pick_stream(container: InputContainer, name: str) -> VideoStream:
 
 
 def _orientation(frame: VideoFrame) -> Orientation:
-    for number in range(len(frame.side_data)):
-        data = cast("Any", frame.side_data)[number]
+    try:
+        side_data = cast("Any", frame.side_data)
+    except ValueError:
+        # A kind that FFmpeg knows and PyAV does not (EXIF, as of PyAV 18): the angle remains.
+        angle = math.radians(-frame.rotation)
+        a, b = round(math.cos(angle)), round(math.sin(angle))
+        return Orientation.from_display_matrix((a, b, 0, -b, a, 0, 0, 0, 1))
+    for number in range(len(side_data)):
+        data = side_data[number]
         if data.type == SideDataType.DISPLAYMATRIX:
             return Orientation.from_display_matrix(struct.unpack("=9i", bytes(data)[:36]))
     return Orientation()

@@ -91,6 +91,52 @@ class FrameFolder(StillsVideo):
         return picture
 
 
+class SinglePicture(StillsVideo):
+    """A picture as a video of one frame."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
+    ) -> None:
+        """Read the picture; it is shown at 0 seconds.
+
+        Raises:
+            MediaError: It is absent, broken, or of a kind without an RGB form.
+        """
+        self._pixels_HW3 = read_picture(Path(path))
+        height, width = self._pixels_HW3.shape[:2]
+        super().__init__(
+            os.fspath(path),
+            num_frames=1,
+            height=height,
+            width=width,
+            fps=None,
+            start_seconds=start_seconds,
+            end_seconds=end_seconds,
+            container="images",
+        )
+
+    def _picture(self, frame_index: int) -> Pixels:
+        return self._pixels_HW3
+
+
+def is_single_picture(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a picture by its ending, and does not move (.png and .webp may)."""
+    ending = Path(path).suffix.lower()
+    if ending not in IMAGE_EXTENSIONS:
+        return False
+    if ending not in (".png", ".webp"):
+        return True
+    try:
+        with Image.open(path) as image:
+            return getattr(image, "n_frames", 1) == 1
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return True
+
+
 def is_frame_folder(path: str | os.PathLike[str]) -> bool:
     """Whether the folder holds numbered images and nothing else (hidden files do not count)."""
     return Path(path).is_dir() and not _numbered_images(Path(path))[1]

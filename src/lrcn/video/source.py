@@ -14,7 +14,13 @@ from torch import Tensor
 
 from lrcn.structures import Clip, VideoInfo
 from lrcn.video.arrays import ArrayVideo, IteratorVideo
-from lrcn.video.frames import IMAGE_EXTENSIONS, FrameFolder, is_frame_folder
+from lrcn.video.frames import (
+    IMAGE_EXTENSIONS,
+    FrameFolder,
+    SinglePicture,
+    is_frame_folder,
+    is_single_picture,
+)
 from lrcn.video.reader import VideoReader
 
 __all__ = [
@@ -103,6 +109,7 @@ def open_video(
     ===================================================  =================
     path of a file; bytes or a binary file object        `VideoReader`
     path of a folder of numbered images                  `FrameFolder`
+    path of a picture                                    `SinglePicture`
     array, tensor, or list of pictures                   `ArrayVideo`
     iterator or generator of pictures                    `IteratorVideo`
     ===================================================  =================
@@ -123,6 +130,8 @@ def open_video(
         path = os.fspath(source)
         if Path(path).is_dir():
             return FrameFolder(path, start_seconds=start, end_seconds=end)
+        if is_single_picture(path):
+            return SinglePicture(path, start_seconds=start, end_seconds=end)
         return VideoReader(path, threads=threads, start_seconds=start, end_seconds=end)
     if isinstance(source, io.IOBase):
         source = source.read()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageOps
 from tests.fakes.media import (
     FPS,
     HEIGHT,
@@ -292,6 +294,24 @@ def test_transparency_lies_over_white(folder):
     assert frames[1, :, 3, 12].tolist() == [255, 255, 255]
     assert times.tolist() == [0, pytest.approx(0.1)]
     assert not truncated
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_side_data_of_a_kind_that_pyav_does_not_know(orientation):
+    """EXIF, as every phone writes it: PyAV then hides the display matrix too."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.zeros((16, 24, 3), np.uint8)
+    pixels[:8, :12] = 255
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", exif=exif, quality=95)
+
+    with VideoReader(encoded.getvalue()) as video:
+        shown = video.read([0]).frames_TCHW[0].permute(1, 2, 0).numpy()
+
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(encoded)))
+    assert shown.shape == upright.shape
+    assert np.abs(shown.astype(int) - upright).mean() < 3
 
 
 def test_a_cover_picture_is_no_video(base, folder):

@@ -12,6 +12,7 @@ from tests.fakes.media import synthetic_frames
 
 from lrcn.errors import MediaError
 from lrcn.video.arrays import ArrayVideo, IteratorVideo
+from lrcn.video.frames import IMAGE_EXTENSIONS, read_picture
 from lrcn.video.source import VIDEO_EXTENSIONS, is_video_path, open_video
 from lrcn.video.writer import VideoWriter
 
@@ -78,6 +79,31 @@ def test_all_sources_give_the_same_frames(places, name):
     assert [len(clip) for clip in clips] == [4, 4, 2]
     assert (video.info.height, video.info.width) == (24, 32)
     assert not video.truncated
+
+
+@pytest.mark.parametrize("ending", sorted({*IMAGE_EXTENSIONS, ".JPG"}))
+def test_a_picture_is_a_video_of_one_frame(tmp_path, ending):
+    """A photo of some size: FFmpeg would take the name of a JPEG file for a pattern of names."""
+    path = tmp_path / f"photo{ending}"
+    pixels = np.random.default_rng(0).integers(0, 256, (239, 321, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+    with open_video(path) as video:
+        (clip,) = video.iterate()
+
+    assert np.array_equal(clip.frames_TCHW[0].permute(1, 2, 0).numpy(), read_picture(path))
+    assert clip.pts_seconds_T.tolist() == [0.0]
+    path.write_bytes(b"no picture")
+    with pytest.raises(MediaError, match=r"photo\.\w+: the image cannot be read"):
+        open_video(path)
+
+
+def test_a_picture_that_moves_is_a_video(tmp_path):
+    first, *others = (Image.fromarray(frame) for frame in FRAMES)
+    first.save(tmp_path / "moving.png", save_all=True, append_images=others, duration=40)
+
+    with open_video(tmp_path / "moving.png") as video:
+        assert video.count() == len(FRAMES)
 
 
 def test_the_names_are_all_sources(places):
