@@ -2,7 +2,8 @@
 
 OUT looks like DATA, so that it is a data set of the same layout: class folders and parts stay, the
 official lists of UCF101, HMDB51 and the paper's layout are copied. Where DATA is a list of files,
-the flow images lie in OUT/videos and OUT/list.csv names them with their labels.
+or a fold or the place of its videos is named, the flow images lie in OUT/videos and OUT/list.csv
+names them with their labels.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 from lrcn.data.datasets import read_dataset
 from lrcn.data.datasets.detect import detect_layout
 from lrcn.data.datasets.walk import find_media, has_media_name, strip_media_extension, visible
-from lrcn.data.flow_manifest import FlowStorage, find_manifest
+from lrcn.data.flow_manifest import FlowStorage
+from lrcn.data.modality import recognised
 from lrcn.data.split_file import write_items
-from lrcn.errors import DataError, OutputError
+from lrcn.errors import ConfigError, DataError, OutputError
 from lrcn.structures import SkippedFile, VideoItem
 from lrcn.video.features import is_feature_path
 from lrcn.video.frames import is_frame_folder
@@ -89,30 +91,45 @@ def plan_flow(
 
     Raises:
         DataError: there is no video, DATA holds flow images already, or OUT lies in it.
-        ConfigError: an unknown layout or fold.
+        ConfigError: an unknown layout or fold, or settings of data sets for one video.
     """
     if not data.exists():
         raise DataError(
             f"{data} does not exist. DATA is a video, a folder of videos or of frames, or a list"
             " of them; check the path"
         )
-    if find_manifest(data) is not None:
-        raise DataError(f"{data} holds flow images already, of which no flow is computed")
+    if recognised(data):
+        raise _flow_already(data)
     if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
         raise DataError(
             f"{out} lies in {data}, where flow images would be taken for videos of it. Choose a"
             " place beside it"
         )
     if (data.is_file() and has_media_name(data)) or is_frame_folder(data):
+        if layout or fold is not None or videos_root is not None:
+            raise ConfigError(
+                f"{data} is one video; a layout, a fold and --videos-root are for data sets. Leave"
+                " them out"
+            )
         return FlowPlan(str(data), _jobs([(data, data.name)], storage))
     layout = layout or detect_layout(data)
-    if data.is_dir() and layout in _TREES:
+    if data.is_dir() and layout in _TREES and fold is None and videos_root is None:
         return _tree(data, storage, with_lists=layout != "folder")
     return _listed(data, storage, layout=layout, fold=fold, videos_root=videos_root)
 
 
+def _flow_already(path: str | Path) -> DataError:
+    return DataError(
+        f"{path} holds flow images already, of which no flow is computed; give the videos, or the"
+        " folders of their frames"
+    )
+
+
 def _tree(data: Path, storage: FlowStorage, *, with_lists: bool) -> FlowPlan:
-    videos = find_media(data).videos
+    found = find_media(data).videos
+    videos = [path for path in found if not recognised(path)]  # the original's lie beside frames
+    if found and not videos:
+        raise _flow_already(found[0])
     if not videos:
         raise DataError(f"{data} holds no video and no folder of numbered images; check the path")
     named = [(path, path.relative_to(data).as_posix()) for path in videos]
@@ -150,6 +167,8 @@ def _listed(
         )
     names: dict[str, str] = {}
     for item in items:
+        if recognised(item.path):
+            raise _flow_already(item.path)
         safe = [part for part in item.video_id.split("/") if part not in ("", ".", "..")]
         names.setdefault(item.path, "/".join(["videos", *safe]) + Path(item.path).suffix)
     named = [(Path(path), name) for path, name in names.items()]

@@ -316,6 +316,53 @@ def test_official_lists_come_along(tmp_path):
         assert all(Path(i.path).exists() for i in videos.items)
 
 
+def _paper(root):
+    """Frames and flow images of the original beside its list; and both roots."""
+    frames, flow = root / "frames", root / "flow_images"
+    for number, name in enumerate(("v_A_g01_c01", "v_A_g02_c01")):
+        _frames(frames / name, num_frames=3 + number)
+        folder = _frames(flow / name, first=2, num_frames=2 + number)
+        for file in sorted(folder.iterdir()):
+            file.rename(folder / f"flow_image_{file.name}")
+    rows = "A/v_A_g01_c01 0\nA/v_A_g02_c01 0\n"
+    (root / "ucf101_split1_trainVideos.txt").write_text(rows, "utf-8")
+    return frames, flow
+
+
+def test_flow_images_of_others_are_no_videos(tmp_path):
+    frames, flow = _paper(tmp_path / "DATA")
+
+    summary = _make(tmp_path / "DATA", tmp_path / "OUT", naming="original")
+
+    assert sorted(r.num_images for r in summary.made) == [2, 3]
+    for data in (flow, flow / "v_A_g01_c01"):
+        with pytest.raises(DataError, match="holds flow images already"):
+            _make(data, tmp_path / "OUT2")
+    with pytest.raises(DataError, match="holds flow images already"):
+        _plan(frames.parent / "ucf101_split1_trainVideos.txt", videos_root=flow)
+
+
+def _plan(data, **choice):
+    return plan_flow(Path(data), Path(data).parent / "OUT", FlowStorage(flow=FAST), **choice)
+
+
+def test_a_fold_and_a_root_are_honoured_or_refused(data, tmp_path):
+    frames, _ = _paper(tmp_path / "PAPER")
+    moved = frames.rename(tmp_path / "elsewhere")
+
+    plan = _plan(tmp_path / "PAPER", videos_root=moved, fold=1)
+
+    assert [job.source.parent for job in plan.jobs] == [moved, moved]
+    assert [item.split for item in plan.items] == ["train", "train"]
+    with pytest.raises(ConfigError, match="has no folds"):
+        _plan(data, fold=2)
+    with pytest.raises(ConfigError, match="holds its videos itself"):
+        _plan(data, videos_root=moved)
+    for choice in ({"fold": 1}, {"videos_root": moved}, {"layout": "folder"}):
+        with pytest.raises(ConfigError, match="is one video"):
+            _plan(data / "left" / "v_left_g01_c01.mkv", **choice)
+
+
 def test_places_that_do_not_fit_are_refused(data, tmp_path):
     with pytest.raises(DataError, match="lies in"):
         _make(data, data / "flow")

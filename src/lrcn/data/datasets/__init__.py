@@ -54,6 +54,9 @@ LAYOUTS: dict[str, Callable[[Request], Listing]] = {
 
 FOLD_LAYOUTS = ("ucf101", "hmdb51", "paper_frames", "paper_images")
 
+_ROOTLESS_LAYOUTS = ("folder", "videofolder")
+"""Layouts without a list whose files could lie elsewhere."""
+
 
 def read_dataset(
     data: str | os.PathLike[str],
@@ -85,7 +88,8 @@ def read_dataset(
     Raises:
         DataError: DATA is absent, not understood, empty, or contradicts itself.
         MissingFilesError: listed files are absent and `missing` is "error".
-        ConfigError: an unknown layout, fold, column role or way of grouping.
+        ConfigError: an unknown layout, fold, column role or way of grouping, or a fold or
+            `videos_root` where the layout has none.
     """
     request = Request(
         data=Path(data),
@@ -110,6 +114,11 @@ def read_dataset(
         raise ConfigError(
             f"fold {fold} was asked for, but {request.data} (layout {name}) has no folds; "
             f"{', '.join(FOLD_LAYOUTS)} have. Leave the fold out, or name the layout."
+        )
+    if videos_root is not None and name in _ROOTLESS_LAYOUTS:
+        raise ConfigError(
+            f"--videos-root {videos_root} was given, but {request.data} (layout {name}) holds its "
+            f"videos itself; it is for lists. Leave it out, or name the list or the layout."
         )
     return build(
         LAYOUTS[name](request),
