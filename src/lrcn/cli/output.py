@@ -29,8 +29,16 @@ def print_json(document: Any) -> None:
     sys.stdout.write(text + "\n")
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table for people; numbers to the right, nothing cut off when piped."""
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, whole_names: bool = False
+) -> None:
+    """A table for people; numbers to the right, nothing cut off when piped.
+
+    Args:
+        headers: Of the columns.
+        rows: Their cells.
+        whole_names: The first column holds short names to be copied, which no line breaks.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -41,7 +49,12 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for i, header in enumerate(headers):
         numeric = any(isinstance(row[i], int | float) for row in rows)
-        table.add_column(header, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            header,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=whole_names and i == 0,
+        )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     console.print(table)

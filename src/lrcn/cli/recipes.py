@@ -88,11 +88,13 @@ def _list(*, as_json: bool) -> None:
     print_table(
         ("recipe", "what it is", "expected"),
         [(f["name"], f["summary"], _in_words(f["expected"])) for f in found[:trainings]],
+        whole_names=True,
     )
     print_line()
     print_table(
         ("row of the paper", "what it is", "expected"),
         [(f["name"], f["summary"], _in_words(f["expected"])) for f in found[trainings:]],
+        whole_names=True,
     )
     print_line()
     print_line("More: lrcn recipes NAME. Run one: lrcn train --recipe NAME --data DATA --out RUN")

@@ -30,6 +30,20 @@ def test_json_has_null_where_a_number_is_none(capsys: pytest.CaptureFixture[str]
     }
 
 
+def test_names_to_be_copied_stay_whole_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "ucf101_lrcn_fc6_flow_hidden256"
+
+    print_table(("recipe", "is", "expected"), [(name, "so " * 40, "x " * 40)], whole_names=True)
+
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].startswith(f"{name} ")
+    assert max(map(len, shown[1:])) <= 80
+
+
 def test_a_table_cuts_nothing_off_and_reads_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     long = "x" * 120
 
