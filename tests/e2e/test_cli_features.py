@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from tests.fakes.command_line import Run
+from tests.fakes.dataset import put_frames
 from tests.fakes.worlds import CLASSES, write_feature_world
 
 from lrcn.cli.main import main
@@ -58,6 +59,28 @@ def test_a_run_is_measured_on_what_it_held_out_and_says_so(
 
     code, again, _ = lrcn("evaluate", trained, "--data", world, "--json", "--quiet")
     assert json.loads(again)["videos"] == results["videos"]
+
+
+def test_validation_lists_look_where_the_training_list_does(lrcn: Run, tmp_path: Path) -> None:
+    """The original's lists beside frames, its features elsewhere; first the frames were taken."""
+    for part, names in (("train", "ab"), ("test", "cd")):
+        lines = [f"C{k}/v_{name}_g0{k}_c01 {k}\n" for k, name in enumerate(names)]
+        (tmp_path / f"ucf101_split1_{part}Videos.txt").write_text("".join(lines))
+        for k, name in enumerate(names):
+            features = np.full((4, 8), k, np.float32)
+            (tmp_path / "features").mkdir(exist_ok=True)
+            np.save(tmp_path / "features" / f"v_{name}_g0{k}_c01.npy", features)
+            put_frames(tmp_path / "frames" / f"v_{name}_g0{k}_c01", k)
+    lists = sorted(tmp_path.glob("*.txt"), reverse=True)
+    root = ("--videos-root", tmp_path / "features")
+    settings = ("--model.hidden-size", "4", "--epochs", "1", "--quiet")
+
+    code, _, err = lrcn(
+        "train", "--data", lists[0], "--val-data", lists[1], *root, *settings, "--allow-leaks",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+
+    assert code == 0, err
 
 
 def test_training_videos_are_refused_unless_asked_for(

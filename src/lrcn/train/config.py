@@ -38,7 +38,7 @@ class DatasetConfig:
     val_fraction: float = 0.2
     """Part of train held out for validation when the data names none; 0 = no validation."""
     videos_root: str | None = None
-    """Where listed files lie, when not beside the list."""
+    """Where listed files lie, those of a list in `val_data` too, when not beside the list."""
     group_by: Literal["column", "folder", "pattern", "file"] | None = None
     """Where groups come from; none = found out; file = no groups, every file for itself."""
     group_pattern: str | None = None

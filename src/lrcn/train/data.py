@@ -106,7 +106,14 @@ def prepare_data(
 def _val_data(settings: DatasetConfig, listed: VideoList, flow: FlowConfig) -> VideoList:
     """The validation videos of their own place; labels must be those of the training data."""
     assert settings.val_data is not None
-    found = read_dataset(settings.val_data, missing=settings.missing, min_classes=1)
+    is_list = Path(settings.val_data).is_file()
+    found = read_dataset(
+        settings.val_data,
+        # Listed files lie where those of DATA do; a folder holds its own.
+        videos_root=settings.videos_root if is_list else None,
+        missing=settings.missing,
+        min_classes=1,
+    )
     found = check_readable(found, missing=settings.missing)
     unknown = sorted(set(found.class_names) - set(listed.class_names))
     if unknown:
