@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tests.fakes import caffe_equations as caffe
+from tests.fakes.caffe_nets import blobs_of
 from tests.fakes.caffemodel import write_caffemodel
 
 from lrcn.caffe.captioner import import_captioner, read_words
@@ -23,6 +24,7 @@ FORMS = {
     "2f": (2, 1),
     "4f": (4, 1),
     "2f rnn": (2, 1),
+    "2f vgg": (2, 1),
     "language model": (1, None),
     "language model rnn": (2, None),
 }
@@ -40,8 +42,15 @@ def unit_of(form: str) -> tuple[str, int]:
     return ("rnn", 1) if form.endswith("rnn") else ("lstm", 4)
 
 
+def px_of(form: str) -> int | None:
+    """Side of the input."""
+    if "model" in form:
+        return None
+    return 48 if form.endswith("vgg") else PX
+
+
 def layers_of(form: str) -> dict[str, list[np.ndarray]]:
-    """Random blobs in Caffe's shapes; the CNN is CaffeNet with an input of 99 pixels."""
+    """Random blobs in Caffe's shapes; the CNN is CaffeNet, or VGG-16, with a small input."""
     num_layers, seeing = FORMS[form]
     rng = np.random.default_rng(5)
 
@@ -49,7 +58,10 @@ def layers_of(form: str) -> dict[str, list[np.ndarray]]:
         return (scale * rng.standard_normal(shape)).astype("f4")
 
     layers: dict[str, list[np.ndarray]] = {}
-    if seeing is not None:
+    if form.endswith("vgg"):
+        layers = blobs_of("vgg16", px_of(form), classes=1000)
+        layers["fc8"] = layers.pop("fc8-ucf")
+    elif seeing is not None:
         for name, shape in {
             "conv1": (96, 3, 11, 11), "conv2": (256, 48, 5, 5), "conv3": (384, 256, 3, 3),
             "conv4": (384, 192, 3, 3), "conv5": (256, 192, 3, 3),
@@ -75,9 +87,11 @@ def oracle(layers: dict, form: str, pixels: np.ndarray, words: np.ndarray) -> np
     num_layers, seeing = FORMS[form]
     static = None
     if seeing is not None:
-        x = caffe.caffenet_pool5(
-            caffe.frames_to_bgr(pixels, (104.0, 117.0, 123.0)), layers, hybrid=False
-        )
+        x = caffe.frames_to_bgr(pixels, (104.0, 117.0, 123.0))
+        if form.endswith("vgg"):
+            x = caffe.vgg_pool5(x, layers)
+        else:
+            x = caffe.caffenet_pool5(x, layers, hybrid=False)
         x = caffe.relu(caffe.inner_product(x.reshape(len(x), -1), layers["fc6"]))
         x = caffe.relu(caffe.inner_product(x, layers["fc7"]))
         static = caffe.inner_product(x, layers["fc8"])
@@ -95,16 +109,17 @@ WITH_CNN = [pytest.param(form, marks=pytest.mark.slow) for form in FORMS if "mod
 WITHOUT_CNN = [form for form in FORMS if "model" in form]
 
 
-@pytest.mark.parametrize("form", [*WITH_CNN[1:3], WITH_CNN[-1], *WITHOUT_CNN])
+@pytest.mark.parametrize("form", [*WITH_CNN[1:3], *WITH_CNN[-2:], *WITHOUT_CNN])
 def test_a_captioner_gives_what_the_equations_give(
     tmp_path: Path, vocabulary: Path, form: str
 ) -> None:
     layers = layers_of(form)
     file = write_caffemodel(tmp_path / "lrcn.caffemodel", layers)
-    imported = import_captioner(file, vocabulary, input_px=None if "model" in form else PX)
+    imported = import_captioner(file, vocabulary, input_px=px_of(form))
     save_model(tmp_path / "model", imported.saved)
     model = load_captioner(tmp_path / "model").model
-    pixels = np.random.default_rng(1).integers(0, 256, (2, 3, PX, PX), np.uint8)
+    px = px_of(form) or 1
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 3, px, px), np.uint8)
     theirs = np.array([[0, 0], [2, 4], [3, 1], [5, 2]])  # start, then words
 
     expected = oracle(layers, form, pixels, theirs).transpose(1, 0, 2)
@@ -124,10 +139,9 @@ def test_a_captioner_gives_what_the_equations_give(
 @pytest.mark.parametrize("form", [*WITH_CNN, *WITHOUT_CNN])
 def test_the_form_follows_from_the_blobs(tmp_path: Path, vocabulary: Path, form: str) -> None:
     file = write_caffemodel(tmp_path / "lrcn.caffemodel", layers_of(form))
-    given = None if "model" in form else PX
-    config = import_captioner(file, vocabulary, input_px=given).saved.model.config
+    config = import_captioner(file, vocabulary, input_px=px_of(form)).saved.model.config
     unit, _ = unit_of(form)
-    named = form.removesuffix(" rnn")
+    named = form.removesuffix(" rnn").removesuffix(" vgg")
     assert (config.unit, config.num_layers) == (unit, FORMS[form][0])
     assert config.kind == (named if "model" in form else f"LRCN-{named}")
 

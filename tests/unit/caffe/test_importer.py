@@ -110,31 +110,43 @@ def test_the_fast_backbone_knows_the_order_of_channels(lrcn_file: Path, channels
 
 
 @pytest.mark.parametrize(
-    ("name", "mean_bgr"), [("caffenet", CAFFENET_BGR), ("hybrid", VGG_BGR), ("vgg16", VGG_BGR)]
+    ("name", "mean_bgr"),
+    [
+        ("caffenet", CAFFENET_BGR),
+        ("hybrid", VGG_BGR),
+        ("vgg16", VGG_BGR),
+        ("lrcn_fc7", LRCN_BGR),
+        ("caffenet_lrcn_fc6", VGG_BGR),
+        ("vgg16_lrcn_fc6", VGG_BGR),
+    ],
 )
-def test_single_frame_nets_give_what_the_equations_give(
+def test_the_other_nets_give_what_the_equations_give(
     tmp_path: Path, name: str, mean_bgr: tuple[float, float, float]
 ) -> None:
-    px = 48 if name == "vgg16" else PX
+    px = 48 if name.startswith("vgg16") else PX
     layers = blobs_of(name, px)
     path = write_caffemodel(tmp_path / "net.caffemodel", layers, "V1")
 
     imported = import_caffe(path, input_px=px)
 
     assert imported.net == name
-    assert imported.saved.model.config.kind == "single_frame"
-    x = caffe.frames_to_bgr(frames(2, px), mean_bgr)
-    if name == "vgg16":
+    x = caffe.frames_to_bgr(frames(3, px), mean_bgr)
+    if name.startswith("vgg16"):
         x = caffe.vgg_pool5(x, layers)
     else:
-        x = caffe.caffenet_pool5(x, layers, hybrid=name == "hybrid")
-    x = caffe.relu(caffe.inner_product(x.reshape(2, -1), layers["fc6"]))
-    x = caffe.relu(caffe.inner_product(x, layers["fc7"]))
-    wanted = caffe.softmax(caffe.inner_product(x, layers["fc8-ucf"]))
+        x = caffe.caffenet_pool5(x, layers, hybrid=name in ("hybrid", "lrcn_fc7"))
+    x = x.reshape(3, -1)
+    for layer in ("fc6", "fc7")[: 1 + ("fc7" in layers)]:
+        x = caffe.relu(caffe.inner_product(x, layers[layer]))
+    if "lstm1" in layers:
+        x = caffe.lstm(x[:, None], np.array([[0.0], [1.0], [1.0]]), layers["lstm1"])[:, 0]
+    head = next(layers[layer] for layer in layers if layer.startswith("fc8"))
+    wanted = caffe.softmax(caffe.inner_product(x, head))
     model = imported.saved.model
     with torch.no_grad():
-        logits, _ = model.unroll(model.features(torch.from_numpy(frames(2, px))[None]))
+        logits, _ = model.unroll(model.features(torch.from_numpy(frames(3, px))[None]))
         found = model.probabilities(logits)[0]
+    assert model.config.kind == ("lrcn" if "lstm1" in layers else "single_frame")
     assert wanted.std() > 0.02
     np.testing.assert_allclose(found.numpy(), wanted, atol=1e-5)
 
