@@ -106,8 +106,8 @@ class SinglePicture(StillsVideo):
         Raises:
             MediaError: It is absent, broken, or of a kind without an RGB form.
         """
-        self._pixels_1HW3 = read_picture(Path(path))[None]
-        height, width = self._pixels_1HW3.shape[1:3]
+        self._pictures = [read_picture(Path(path))]
+        height, width = self._pictures[0].shape[:2]
         super().__init__(
             os.fspath(path),
             num_frames=1,
@@ -120,7 +120,7 @@ class SinglePicture(StillsVideo):
         )
 
     def _picture(self, frame_index: int) -> Pixels:
-        return self._pixels_1HW3[frame_index]
+        return self._pictures[frame_index]
 
 
 def is_single_picture(path: str | os.PathLike[str]) -> bool:
