@@ -33,7 +33,7 @@ def rank(
 
     Args:
         sheet: CSV file to make, or to read when it is filled in.
-        systems: NAME=FILE, once per system: its sentences, as `lrcn score --hypotheses` takes them.
+        systems: NAME=FILE, once per system: its sentences, as the `--hypotheses` of `lrcn score`.
         num_items: So many items, drawn by --seed; default: all.
         overwrite: Replace a sheet and its key.
         as_json: Print one JSON document.
