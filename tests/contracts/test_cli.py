@@ -131,6 +131,8 @@ def test_absent_input_is_exit_code_2_and_one_line_that_names_it(
         ("compare",): [absent, absent],
         ("score",): ["--references", absent, "--hypotheses", absent],
         ("fuse",): [absent, absent, "--out", str(tmp_path / "fused")],
+        ("neighbours",): ["--data", absent],
+        ("rank",): [absent],
         ("import-caffe",): [absent, "--out", str(tmp_path / "model")],
         ("flow",): [absent, str(tmp_path / "flow")],
         ("data", "make"): ["moton", str(tmp_path / "out")],

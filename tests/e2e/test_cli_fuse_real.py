@@ -34,6 +34,11 @@ def _probs(path: Path) -> np.ndarray:
     return np.array([v["probs"] for v in json.loads(path.read_text("utf-8"))["videos"]])
 
 
+def _weights(folder: Path) -> list[float]:
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    return [member["fusion_weight"] for member in config["members"]]
+
+
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_pictures_and_flow_of_real_clips_together(
@@ -77,14 +82,12 @@ def test_pictures_and_flow_of_real_clips_together(
     assert code == 0, err
     assert json.loads(shown)[0]["prob"] == pytest.approx(wanted[0].max(), abs=1e-3)
 
-    # Three, one of them a pair already, are refused; three single ones are not.
-    three = tmp_path / "three"
-    code, _, err = lrcn("fuse", folder, *runs, "--out", three)
-    assert code == 2
-    assert "several fused" in err or "fused" in err
+    # A pair among them brings its members, which share its weight.
+    four, three = tmp_path / "four", tmp_path / "three"
+    assert lrcn("fuse", folder, *runs, "--out", four)[0] == 0
+    assert _weights(four) == pytest.approx([1 / 9, 2 / 9, 1 / 3, 1 / 3])
     assert lrcn("fuse", *runs, runs[0], "--weights", "0.2,0.2,0.1", "--out", three)[0] == 0
-    config = json.loads((three / "config.json").read_text("utf-8"))
-    assert [m["fusion_weight"] for m in config["members"]] == pytest.approx([0.4, 0.4, 0.2])
+    assert _weights(three) == pytest.approx([0.4, 0.4, 0.2])
 
     # Results of other videos do not match.
     everything = tmp_path / "all.json"

@@ -100,7 +100,8 @@ class _Task:
     def fuse_results(self) -> int:
         """Results files to a results file."""
         from lrcn.evaluate.fuse import fuse_results, match
-        from lrcn.evaluate.results import load_results, results_path
+        from lrcn.evaluate.results import load_results
+        from lrcn.evaluate.results_folder import results_path
 
         found = [load_results(member) for member in self.members]
         names = [str(results_path(member)) for member in self.members]
@@ -225,7 +226,7 @@ def _only_results(member: Path) -> bool:
     """Whether results can be had there, and no model."""
     from lrcn.checkpoint import find_model_folder
     from lrcn.errors import ModelError, ResultsError
-    from lrcn.evaluate.results import results_path
+    from lrcn.evaluate.results_folder import results_path
 
     try:
         find_model_folder(member)

@@ -12,7 +12,7 @@ from typing import Any
 from lrcn.errors import ResultsError
 from lrcn.evaluate.caption_record import CaptionProtocol
 from lrcn.evaluate.captions import CaptionResult, CaptionResults
-from lrcn.evaluate.results import FOLDER
+from lrcn.evaluate.results_folder import FOLDER
 from lrcn.evaluate.retrieval import RetrievalResults
 from lrcn.structures import SkippedFile
 

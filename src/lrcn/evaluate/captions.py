@@ -20,7 +20,7 @@ from lrcn.decoding.describe import describe
 from lrcn.decoding.options import DecodingOptions
 from lrcn.evaluate.caption_record import LEVEL, RESAMPLES, CaptionProtocol, Viewer, Watch
 from lrcn.evaluate.protocol import DataChoice
-from lrcn.evaluate.results import now, save_results
+from lrcn.evaluate.results_folder import now, save_results
 from lrcn.evaluate.truth import intervals_of, with_truth
 from lrcn.metrics.caption_scores import score_captions, splitter
 from lrcn.metrics.diversity import measure_diversity

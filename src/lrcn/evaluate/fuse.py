@@ -15,7 +15,8 @@ from lrcn.errors import ResultsError
 from lrcn.evaluate.compare import protocol_differences
 from lrcn.evaluate.measure import Measured, measure_labels, measure_multi_label
 from lrcn.evaluate.record import list_hash
-from lrcn.evaluate.results import EvaluationProtocol, Results, VideoResult, now
+from lrcn.evaluate.results import EvaluationProtocol, Results, VideoResult
+from lrcn.evaluate.results_folder import now
 from lrcn.evaluate.sources import source_key
 from lrcn.models.fusion import (
     FoundWeights,

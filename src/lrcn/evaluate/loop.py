@@ -20,7 +20,8 @@ from lrcn.evaluate.measure import (
 )
 from lrcn.evaluate.protocol import DataChoice, ProtocolConfig
 from lrcn.evaluate.record import Tally, record
-from lrcn.evaluate.results import Results, VideoResult, now
+from lrcn.evaluate.results import Results, VideoResult
+from lrcn.evaluate.results_folder import now
 from lrcn.evaluate.sources import SourceScorer, cut, source_key, whole_sources
 from lrcn.models.activity import ActivityModel
 from lrcn.structures import SkippedFile, VideoFeatures, VideoItem, VideoList

@@ -31,7 +31,7 @@ from lrcn.evaluate.caption_record import (
     Watch,
 )
 from lrcn.evaluate.protocol import DataChoice
-from lrcn.evaluate.results import now, save_results
+from lrcn.evaluate.results_folder import now, save_results
 from lrcn.metrics.retrieval import (
     caption_to_image,
     chance_retrieval,

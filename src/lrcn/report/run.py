@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lrcn.errors import ResultsError
-from lrcn.evaluate.results import FOLDER, Results, SourceResult, load_results
+from lrcn.evaluate.results import Results, SourceResult, load_results
+from lrcn.evaluate.results_folder import FOLDER
 from lrcn.report.log import Curve, curves_of, read_log
 
 

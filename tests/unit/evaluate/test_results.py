@@ -11,7 +11,8 @@ import pytest
 from tests.fakes.results import fake_protocol, fake_results
 
 from lrcn.errors import OutputError, ResultsError
-from lrcn.evaluate.results import Results, load_results, results_path
+from lrcn.evaluate.results import Results, load_results
+from lrcn.evaluate.results_folder import results_path
 
 
 def test_round_trip() -> None:
