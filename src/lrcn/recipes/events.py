@@ -30,8 +30,9 @@ def events_recogniser() -> Experiment:
 
     Command: lrcn train --recipe events_recogniser --data EVENTS/labels.csv --out REC
     Data: `lrcn data make events EVENTS --num-train 5000`.
-    Time: five minutes of a processor.
-    Expected: mean average precision of 0.97 on the events of 100 validation clips.
+    Time: a quarter of an hour of a processor.
+    Expected: mean average precision of 0.99 on the events of 100 validation clips; after four
+    epochs 0.97, which is not enough for `events`.
     """
     return Experiment(
         name="events_recogniser",
@@ -48,7 +49,7 @@ def events_recogniser() -> Experiment:
             output_dropout=0.0,
         ),
         train=TrainConfig(
-            epochs=4,
+            epochs=12,
             unfreeze_at=0,
             freeze_batch_norm=False,
             batch_size=32,
@@ -60,7 +61,7 @@ def events_recogniser() -> Experiment:
             validate_every=4,
             select_by="last",
         ),
-        expected={"mean_average_precision": 0.97},
+        expected={"mean_average_precision": 0.99},
     )
 
 
@@ -69,9 +70,8 @@ def events() -> CaptionExperiment:
 
     Command: lrcn train --recipe events --data EVENTS --init REC --out RUN
     Data: `lrcn data make events EVENTS --num-train 5000`; REC from `events_recogniser`.
-    Time: a quarter of an hour of a processor.
-    Expected: 0.63 of 500 unseen clips exactly true (accuracy_exact); colours and their order in
-    0.99 of them, and shapes, which REC does not know well enough after four epochs, in 0.75.
+    Time: four minutes of a processor.
+    Expected: 0.92 of 500 unseen clips exactly true (accuracy_exact).
     """
     return CaptionExperiment(
         name="events",
@@ -92,14 +92,16 @@ def events() -> CaptionExperiment:
             batch_size=32,
             optimizer="adamw",
             lr=2e-3,
-            weight_decay=1e-3,
+            # Against learning 5,000 sentences by heart: see docs/experiments.md, 2026-11-28.
+            weight_decay=0.5,
+            ema_decay=0.99,
             schedule="cosine",
             clip_norm=1.0,
             warmup_steps=50,
             validate_every=4,
             select_by="last",
         ),
-        expected={"accuracy_exact": 0.63},
+        expected={"accuracy_exact": 0.92},
     )
 
 
@@ -109,14 +111,14 @@ def events_mean() -> CaptionExperiment:
     Command: lrcn train --recipe events_mean --data EVENTS --init REC --out RUN
     Data: as `events`.
     Time: as `events`.
-    Expected: 0.00 of 500 unseen clips exactly true, at most 0.01.
+    Expected: 0.01 of 500 unseen clips exactly true, at most 0.03.
     """
     base = events()
     return replace(
         base,
         name="events_mean",
         model=replace(base.model, visual="static"),
-        expected={"accuracy_exact": 0.0},
+        expected={"accuracy_exact": 0.01},
     )
 
 
