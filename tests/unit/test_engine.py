@@ -86,21 +86,25 @@ import resource, sys, torch
 from lrcn.engine import keep_memory
 assert sys.argv[1] == "no" or keep_memory()
 def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(2**26)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-counts = [faults() for _ in range(5)]
-print(counts[-1] - counts[1])  # the first two may still find their place
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(sum(faults() >= 128 for _ in range(12)))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
 def test_memory_that_is_kept_is_not_cleared_again() -> None:
-    """256 MB are 128 pages at least, and those of the system are cleared at their first use."""
+    """256 MB are 128 pages at least, and those of the system are cleared at their first use.
+
+    A tensor may move to another place of the heap once or twice before it stays (seen: at the third
+    of a row), so what counts is in how many of 12 rounds pages were cleared.
+    """
     found = {
         keep: int(subprocess.check_output([sys.executable, "-c", FAULTS, keep]))
         for keep in ("yes", "no")
     }
 
-    assert found["no"] >= 3 * 128
-    assert found["yes"] < 128
+    assert found["no"] == 12
+    assert found["yes"] <= 4
