@@ -7,7 +7,7 @@ resizes it, sends it through the network in eager float32 and searches for its s
 The loop is no straw man: its 5 hypotheses are one batch, and the state is kept. Weights of the
 words are random and sentences may not end early: nobody gains by an early end.
 
-    python benchmarks/captioning.py [photos] [threads]
+    python benchmarks/captioning.py [photos] [threads] [repeats]
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from lrcn.predict.describe import Describer
 from lrcn.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 VOCAB_SIZE, UNITS, BEAMS, WORDS = 8801, 1000, 5, 20
-REPEATS = 3
 
 
 def make_captioner() -> SavedCaptioner:
@@ -82,6 +81,7 @@ def seconds(work: Callable[[], object]) -> float:
 def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     set_threads(int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    repeats = int(sys.argv[3]) if len(sys.argv) > 3 else 3
     saved = make_captioner()
     describer = Describer(saved, decode_threads=2)
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +89,7 @@ def main() -> None:
         ours = lambda: list(describer.describe_many(paths))  # noqa: E731 - a line of the table
         prepared = seconds(ours)  # packs the weights, fuses the CNN
         # In turns, so that whatever else the machine does hits both.
-        both = [(seconds(lambda: plain_loop(saved, paths)), seconds(ours)) for _ in range(REPEATS)]
+        both = [(seconds(lambda: plain_loop(saved, paths)), seconds(ours)) for _ in range(repeats)]
     plain, fast = (statistics.median(times) for times in zip(*both, strict=True))
     print(f"{number} photos of 640x480, {torch.get_num_threads()} threads; {describer.description}")
     print(f"plain eager float32 loop  {number / plain:8.1f} photos/s")
