@@ -19,7 +19,7 @@ from lrcn.evaluate.captions import CaptionResults, evaluate_captions
 from lrcn.evaluate.protocol import DataChoice
 from lrcn.evaluate.truth import EXACT_KEY
 from lrcn.models.captioner_config import CaptionerConfig
-from lrcn.recipes.described import pictures
+from lrcn.recipes.captions import pictures
 from lrcn.report.captions import build_caption_report, load_caption_run
 from lrcn.train.caption_config import CaptionExperiment
 from lrcn.train.session import train

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lrcn.decoding.options import DecodingOptions
-from lrcn.recipes.described import rsicd
+from lrcn.recipes.captions import rsicd
 from lrcn.train.caption_config import CaptionExperiment
 
 DEFAULT: Final = "lrcn_2f"

@@ -13,7 +13,7 @@ from tests.fakes.caption_worlds import sentences, write_caption_pictures
 
 from lrcn.data.captions import read_captions
 from lrcn.recipes import rsicd_study
-from lrcn.recipes.described import rsicd
+from lrcn.recipes.captions import rsicd
 from lrcn.recipes.rsicd_cells import DEFAULT, CaptionCell, caption_cells, decoders
 from lrcn.recipes.rsicd_measure import Photos, measure_neighbours
 from lrcn.recipes.rsicd_study import STUDY_NAME, main
