@@ -7,7 +7,7 @@ from typing import Literal
 
 from lrcn.cli.options import ComputeOptions
 from lrcn.cli.output import print_json, print_line, print_table, report_skipped, say, watcher
-from lrcn.data.world_folder import EVENTS_ABOUT_NAME
+from lrcn.data.world_folder import is_world_of_sentences
 from lrcn.errors import OutputError
 
 
@@ -15,14 +15,14 @@ def is_caption_data(data: Path, layout: str | None) -> bool:
     """Whether the command is about captions: by the layout's name, else by what lies there.
 
     A list with labels stays a list of labelled videos, whatever else is told of them; the rendered
-    events are clips with sentences, and only their own list is one of labels.
+    events and pictures have sentences, and only their own list is one of labels.
     """
     from lrcn.data.captions import CAPTION_LAYOUTS, holds_captions
     from lrcn.data.datasets import LAYOUTS
 
     if layout is not None and (layout in CAPTION_LAYOUTS) != (layout in LAYOUTS):
         return layout in CAPTION_LAYOUTS
-    if (data / EVENTS_ABOUT_NAME).is_file():
+    if is_world_of_sentences(data):
         return True
     return holds_captions(data) and not _has_labels(data)
 

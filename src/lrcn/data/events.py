@@ -15,9 +15,7 @@ so the first event tells nothing of the second. Every clip is a function of (see
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,9 +28,7 @@ from lrcn.data.motion_config import MotionConfig
 from lrcn.data.motion_render import render
 from lrcn.data.motion_scene import Scene, draw_sequence
 from lrcn.data.motion_words import clip_sentence, events
-from lrcn.data.world_folder import EVENTS_ABOUT_NAME, SPLITS, make_world
-
-LABELS_NAME = "labels.csv"
+from lrcn.data.world_folder import EVENTS_ABOUT_NAME, LABELS_NAME, SPLITS, make_world, write_csv
 
 _KEY = 11
 """Of these clips' random numbers, so that they are not those of the motion world."""
@@ -127,12 +123,15 @@ def _make_clip(
 
 def _labels(lines: Sequence[dict[str, Any]]) -> str:
     """Every event as an interval with three labels, as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "label", "start_seconds", "end_seconds", "split"))
-    for line in lines:
-        for event in line["events"]:
-            labels = ";".join((event["colour"], event["shape"], event["action"]))
-            times = (event["start_seconds"], event["end_seconds"])
-            writer.writerow((line["path"], labels, *times, line["split"]))
-    return text.getvalue()
+    rows = [
+        (
+            line["path"],
+            ";".join((event["colour"], event["shape"], event["action"])),
+            event["start_seconds"],
+            event["end_seconds"],
+            line["split"],
+        )
+        for line in lines
+        for event in line["events"]
+    ]
+    return write_csv(("path", "label", "start_seconds", "end_seconds", "split"), rows)

@@ -5,6 +5,7 @@
     OUT/
     ├── train/00000.png ...   val/ and test/ likewise
     ├── captions.jsonl        one line a picture: its sentence and the facts behind it
+    ├── labels.csv            what stands at each place: size, colour and shape, for a recogniser
     └── pictures.json         settings and seed: enough to make the very same bytes again
 
 One or two shapes stand in two of nine places. Sizes keep a gap and centres a margin, so that every
@@ -26,10 +27,8 @@ from lrcn.data.motion_render import render
 from lrcn.data.motion_scene import Actor, FloatArray, Scene
 from lrcn.data.motion_words import place_words
 from lrcn.data.pictures_config import PictureConfig
-from lrcn.data.world_folder import SPLITS, make_world
+from lrcn.data.world_folder import LABELS_NAME, PICTURES_ABOUT_NAME, SPLITS, make_world, write_csv
 from lrcn.video.frames import write_picture
-
-PICTURES_ABOUT_NAME = "pictures.json"
 
 _KEY = 7
 """Of pictures' random numbers, so that they are not those of clips."""
@@ -103,6 +102,7 @@ def make_pictures(
         seed=seed,
         threads=threads,
         progress=progress,
+        lists=lambda lines: {LABELS_NAME: _labels(lines)},
     )
 
 
@@ -127,6 +127,23 @@ def _make_one(path: Path, config: PictureConfig, key: Sequence[int]) -> dict[str
             for one in standing
         ],
     }
+
+
+def _labels(lines: Sequence[dict[str, Any]]) -> str:
+    """Every picture with three labels for each of its shapes, as CSV: "red at the top"."""
+    rows = [
+        (
+            line["path"],
+            ";".join(
+                f"{one[what]} {one['place']}"
+                for one in line["facts"]
+                for what in ("size", "colour", "shape")
+            ),
+            line["split"],
+        )
+        for line in lines
+    ]
+    return write_csv(("path", "label", "split"), rows)
 
 
 def draw_picture(

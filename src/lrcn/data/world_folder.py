@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +20,17 @@ Job = TypeVar("Job")
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 CAPTIONS_NAME = "captions.jsonl"
+LABELS_NAME = "labels.csv"
+"""What a recogniser learns of a world of sentences."""
 EVENTS_ABOUT_NAME = "events.json"
-"""Settings and seed of the world of events, whose folder holds sentences and a list of labels."""
+"""Settings and seed of the world of events."""
+PICTURES_ABOUT_NAME = "pictures.json"
+"""Settings and seed of the world of pictures."""
+
+
+def is_world_of_sentences(data: Path) -> bool:
+    """Whether a folder is a rendered world whose files have sentences, and a list of labels."""
+    return any((data / name).is_file() for name in (EVENTS_ABOUT_NAME, PICTURES_ABOUT_NAME))
 
 
 def make_world(
@@ -88,3 +99,11 @@ def make_world(
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A list as text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([header, *rows])
+    return text.getvalue()

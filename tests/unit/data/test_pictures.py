@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from lrcn.data.captions import holds_captions, read_captions
+from lrcn.data.datasets import read_dataset
 from lrcn.data.images import read_image
 from lrcn.data.motion import make_motion
 from lrcn.data.motion_config import COLOURS, MotionConfig
@@ -52,6 +53,22 @@ def test_clips_read_as_captions(tmp_path: Path) -> None:
     assert found.media == "video"
     assert len(found) == 8
     assert speaks_of_world(item.captions for item in found.items)
+
+
+def test_labels_say_what_the_sentences_say(world: Path) -> None:
+    """The list for a recogniser: size, colour and shape of each place that a sentence names."""
+    found = read_dataset(world / "labels.csv")
+    labels = {Path(one.path): set(one.class_names) for one in found.items}
+
+    assert found.multi_label
+    assert len(labels) == 20
+    for item in read_captions(world).items:
+        told = {
+            f"{words[i]} {' '.join(words[3:])}"
+            for words in (one.split()[1:] for one in item.captions[0].split(" and "))
+            for i in range(3)
+        }
+        assert labels[Path(item.path)] == told
 
 
 def test_sentences_are_true(world: Path) -> None:
