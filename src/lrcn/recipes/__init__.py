@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lrcn.errors import ConfigError
-from lrcn.recipes import auto, events, motion, paper, shared
+from lrcn.recipes import auto, events, motion, paper, pictures, shared
 from lrcn.recipes.caption_rows import CAPTION_ROWS
 from lrcn.recipes.captions import CAPTION_RECIPES
 from lrcn.recipes.rows import ROWS, PaperRow
@@ -23,6 +23,7 @@ RECIPES: dict[str, Callable[[], Experiment]] = {
     "motion_single_frame": motion.single_frame,
     "motion_lrcn": motion.lrcn,
     "events_recogniser": events.events_recogniser,
+    "pictures_recogniser": pictures.pictures_recogniser,
     "ucf101_6": shared.ucf101_6,
     "weizmann_single_frame": shared.weizmann_single_frame,
     "weizmann_lrcn": shared.weizmann_lrcn,

@@ -10,6 +10,7 @@ from lrcn.decoding.options import DecodingOptions
 from lrcn.models.captioner_config import CaptionerConfig
 from lrcn.recipes.coco import COCO_RECIPES
 from lrcn.recipes.events import EVENT_RECIPES
+from lrcn.recipes.pictures import PICTURE_RECIPES
 from lrcn.recipes.video_description import SEMANTIC_RECIPES
 from lrcn.train.caption_config import CaptionDataConfig, CaptionExperiment
 from lrcn.train.config import TrainConfig
@@ -69,54 +70,6 @@ def rsicd() -> CaptionExperiment:
     return replace(captions(), name="rsicd", expected={"cider_d": 0.698, "bleu_4": 0.315})
 
 
-def pictures() -> CaptionExperiment:
-    """The rendered world: sentences that are exactly true, a small CNN and an LRCN from nothing.
-
-    Command: lrcn train --recipe pictures --data PICTURES --out RUN
-    Data: `lrcn data make pictures PICTURES --num-train 12000`, one or two shapes a picture.
-    Time: about 2 minutes of one core.
-    Expected: accuracy_exact, the share of sentences that are true, about 0.40 (one seed). The aim
-    of 0.98 is missed: shapes are confused, and longer training learns the pictures by heart.
-    """
-    return CaptionExperiment(
-        name="pictures",
-        dataset=CaptionDataConfig(
-            tokenizer="words",
-            min_count=1,
-            max_tokens=30,
-            cache="none",
-            # Mirroring would make left right, and a crop would move what stands at the side.
-            transform=TransformConfig(crop="centre", mirror_prob=0.0),
-        ),
-        model=CaptionerConfig(
-            backbone="small",
-            weights="random",
-            # Shapes are small: what stands where is read from nine places.
-            feature_layer="grid",
-            input_px=96,
-            embedding_size=128,
-            hidden_size=256,
-            num_layers=1,
-        ),
-        train=TrainConfig(
-            epochs=4,
-            unfreeze_at=0,
-            freeze_batch_norm=False,
-            batch_size=32,
-            optimizer="adamw",
-            lr=3e-3,
-            backbone_lr=3e-3,
-            weight_decay=1e-3,
-            schedule="cosine",
-            warmup_steps=50,
-            clip_norm=1.0,
-            validate_every=1,
-            select_by="cider_d",
-        ),
-        decoding=DecodingOptions(method="greedy", max_tokens=30),
-    )
-
-
 def captions_finetune() -> CaptionExperiment:
     """As `captions`, then on through the CNN, end to end, with its own small learning rate.
 
@@ -147,9 +100,9 @@ CAPTION_RECIPES: dict[str, Callable[[], CaptionExperiment]] = {
     "captions": captions,
     "captions_finetune": captions_finetune,
     "rsicd": rsicd,
-    "pictures": pictures,
     **COCO_RECIPES,
     **SEMANTIC_RECIPES,
     **EVENT_RECIPES,
+    **PICTURE_RECIPES,
 }
 """Name of a recipe → the function that returns its experiment."""

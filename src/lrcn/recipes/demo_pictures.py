@@ -19,7 +19,7 @@ from lrcn.evaluate.captions import CaptionResults, evaluate_captions
 from lrcn.evaluate.protocol import DataChoice
 from lrcn.evaluate.truth import EXACT_KEY
 from lrcn.models.captioner_config import CaptionerConfig
-from lrcn.recipes.captions import pictures
+from lrcn.recipes.pictures import pictures
 from lrcn.report.captions import build_caption_report, load_caption_run
 from lrcn.train.caption_config import CaptionExperiment
 from lrcn.train.session import train
@@ -33,7 +33,7 @@ _SHOWN = 6
 
 
 def demo_captioner(num_epochs: int = NUM_EPOCHS) -> CaptionExperiment:
-    """The recipe `pictures`, made small enough for a demo."""
+    """The recipe `pictures`, made small enough for a demo: all of it in one go, end to end."""
     base = pictures()
     model = CaptionerConfig(
         backbone="small",
@@ -43,7 +43,19 @@ def demo_captioner(num_epochs: int = NUM_EPOCHS) -> CaptionExperiment:
         hidden_size=128,
         num_layers=1,
     )
-    settings = replace(base.train, epochs=num_epochs, batch_size=32, validate_every=3)
+    settings = replace(
+        base.train,
+        epochs=num_epochs,
+        unfreeze_at=0,
+        freeze_batch_norm=False,
+        batch_size=32,
+        lr=3e-3,
+        backbone_lr=3e-3,
+        weight_decay=1e-3,
+        ema_decay=None,
+        validate_every=3,
+        select_by="cider_d",
+    )
     return replace(base, name="demo_pictures", model=model, train=settings, expected={})
 
 
