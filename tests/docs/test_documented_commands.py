@@ -91,19 +91,29 @@ def test_every_page_is_in_the_navigation() -> None:
         assert str(page.relative_to(ROOT / "docs")) in navigation
 
 
+def _marked_commands(page: str, *, at_least: int) -> list[str]:
+    """The commands of a page that are marked to be run."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    bodies = [body for mark, _, body in _BLOCK.findall(text) if mark]
+    assert len(bodies) >= at_least
+    return [line for body in bodies for line in body.splitlines()]
+
+
+def _run(commands: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for command in commands:
+        code = main(shlex.split(command)[1:])
+
+        assert code == 0, f"{command}\n{capsys.readouterr().err}"
+
+
 @pytest.mark.slow
 def test_the_tutorial_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (ROOT / "docs" / "tutorials" / "first-model.md").read_text(encoding="utf-8")
-    bodies = [body for mark, _, body in _BLOCK.findall(text) if mark]
-    assert len(bodies) >= 5
+    commands = _marked_commands("tutorials/first-model.md", at_least=5)
     monkeypatch.chdir(tmp_path)
 
-    for command in (line for body in bodies for line in body.splitlines()):
-        code = main(shlex.split(command)[1:])
-
-        assert code == 0, f"{command}\n{capsys.readouterr().err}"
+    _run(commands, capsys)
 
     assert (tmp_path / "runs" / "first" / "report.html").is_file()
     assert list((tmp_path / "runs" / "first" / "results").glob("*.json"))
@@ -114,9 +124,7 @@ def test_the_guide_from_caffe_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its commands as they stand, but for nets of 99 pixels in place of 227."""
-    text = (ROOT / "docs" / "guides" / "coming-from-caffe.md").read_text(encoding="utf-8")
-    bodies = [body for mark, _, body in _BLOCK.findall(text) if mark]
-    assert len(bodies) >= 3
+    commands = _marked_commands("guides/coming-from-caffe.md", at_least=3)
     monkeypatch.chdir(tmp_path)
     paper_frames.build(tmp_path)
     paper_frames.add_flow(tmp_path)
@@ -131,11 +139,8 @@ def test_the_guide_from_caffe_works(
         blobs = blobs_of(net, px=99, classes=101, hidden=256)
         write_caffemodel(tmp_path / f"{name}.caffemodel", blobs, "V1")
 
-    for command in (line for body in bodies for line in body.splitlines()):
-        tokens = shlex.split(command)[1:]
-        code = main([*tokens, "--input-px", "99"] if tokens[0] == "import-caffe" else tokens)
-
-        assert code == 0, f"{command}\n{capsys.readouterr().err}"
+    small = [f"{one} --input-px 99" if " import-caffe " in one else one for one in commands]
+    _run(small, capsys)
 
     assert (tmp_path / "runs" / "finetuned" / "best" / "model.safetensors").is_file()
 
@@ -144,15 +149,10 @@ def test_the_guide_from_caffe_works(
 def test_the_guide_to_sentences_about_videos_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (ROOT / "docs" / "guides" / "describing-videos.md").read_text(encoding="utf-8")
-    bodies = [body for mark, _, body in _BLOCK.findall(text) if mark]
-    assert len(bodies) >= 3
+    commands = _marked_commands("guides/describing-videos.md", at_least=3)
     monkeypatch.chdir(tmp_path)
 
-    for command in (line for body in bodies for line in body.splitlines()):
-        code = main(shlex.split(command)[1:])
-
-        assert code == 0, f"{command}\n{capsys.readouterr().err}"
+    _run(commands, capsys)
 
     assert (tmp_path / "runs" / "first" / "report.html").is_file()
     assert (tmp_path / "first.vtt").read_text(encoding="utf-8").startswith("WEBVTT")

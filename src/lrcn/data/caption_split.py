@@ -16,8 +16,9 @@ from typing import Literal
 from lrcn.data.captions.build import with_caption_items
 from lrcn.data.datasets.entries import count
 from lrcn.data.leaks import Leak, refuse_leaks
+from lrcn.data.split import check_fractions
 from lrcn.data.twins import find_twins, identity
-from lrcn.errors import ConfigError, DataError
+from lrcn.errors import DataError
 from lrcn.structures import CaptionItem, CaptionList, Split, VideoItem, VideoList
 
 How = Literal["official", "column", "by image", "by video"]
@@ -70,7 +71,7 @@ def divide_captions(
         ConfigError: the fractions are out of range.
         DataError: no train part, or too few photos or videos.
     """
-    _check_fractions(val_fraction, test_fraction)
+    check_fractions(val_fraction, test_fraction)
     given = {item.split for item in captions.items if item.split is not None}
     if given and "train" not in given:
         raise DataError(
@@ -192,18 +193,3 @@ def _units(items: Sequence[CaptionItem], twins: Sequence[Sequence[int]]) -> list
         own = identity(as_video(item))
         units[together.get(own, own)].append(place)
     return [tuple(places) for places in units.values()]
-
-
-def _check_fractions(val_fraction: float, test_fraction: float) -> None:
-    problems = [
-        f"{name} is {value}; a part of 0 to below 1 is needed"
-        for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction))
-        if not 0.0 <= value < 1.0
-    ]
-    if not problems and val_fraction + test_fraction >= 1.0:
-        problems.append(
-            f"val_fraction {val_fraction} and test_fraction {test_fraction} leave nothing to "
-            f"train on; together they are below 1"
-        )
-    if problems:
-        raise ConfigError("; ".join(problems) + ". Change them.")

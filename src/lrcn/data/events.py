@@ -28,7 +28,7 @@ from lrcn.data.motion_config import MotionConfig
 from lrcn.data.motion_render import render
 from lrcn.data.motion_scene import Scene, draw_sequence
 from lrcn.data.motion_words import clip_sentence, events
-from lrcn.data.world_folder import EVENTS_ABOUT_NAME, LABELS_NAME, SPLITS, make_world, write_csv
+from lrcn.data.world_folder import EVENTS_ABOUT_NAME, LABELS_NAME, make_world, numbered, write_csv
 
 _KEY = 11
 """Of these clips' random numbers, so that they are not those of the motion world."""
@@ -81,11 +81,7 @@ def make_events(
         out,
         _About(events=config, world=world),
         counts,
-        lambda root: [
-            (root / SPLITS[part] / f"{number:05d}.mp4", (part, number))
-            for part, count in enumerate(counts)
-            for number in range(count)
-        ],
+        numbered(counts, ".mp4"),
         make,
         what="clips",
         about_name=EVENTS_ABOUT_NAME,

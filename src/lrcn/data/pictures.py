@@ -27,7 +27,7 @@ from lrcn.data.motion_render import render
 from lrcn.data.motion_scene import Actor, FloatArray, Scene
 from lrcn.data.motion_words import place_words
 from lrcn.data.pictures_config import PictureConfig
-from lrcn.data.world_folder import LABELS_NAME, PICTURES_ABOUT_NAME, SPLITS, make_world, write_csv
+from lrcn.data.world_folder import LABELS_NAME, PICTURES_ABOUT_NAME, make_world, numbered, write_csv
 from lrcn.video.frames import write_picture
 
 _KEY = 7
@@ -91,11 +91,7 @@ def make_pictures(
         out,
         config,
         counts,
-        lambda root: [
-            (root / SPLITS[part] / f"{number:05d}.png", (part, number))
-            for part, count in enumerate(counts)
-            for number in range(count)
-        ],
+        numbered(counts, ".png"),
         make,
         what="pictures",
         about_name=PICTURES_ABOUT_NAME,

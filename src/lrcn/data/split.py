@@ -84,7 +84,7 @@ def divide(
         DataError: a class has too few groups or files for the parts, or train is empty.
         ConfigError: the fractions are out of range.
     """
-    _check_fractions(val_fraction, test_fraction)
+    check_fractions(val_fraction, test_fraction)
     _check_classes(video_list)
     given = _given_parts(video_list)
     train = [item for item in video_list.items if item.split in ("train", None)]
@@ -169,7 +169,8 @@ def _unseen_classes(video_list: VideoList, train: Sequence[VideoItem]) -> list[s
     return [f"{count(len(unseen), 'class')} without any item to train on: {', '.join(unseen[:5])}"]
 
 
-def _check_fractions(val_fraction: float, test_fraction: float) -> None:
+def check_fractions(val_fraction: float, test_fraction: float) -> None:
+    """Raise ConfigError if what is held out is no fraction, or leaves nothing to train on."""
     problems = [
         f"{name} is {value}; a part of 0 to below 1 is needed"
         for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction))

@@ -101,6 +101,17 @@ def make_world(
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def numbered(
+    counts: Sequence[int], extension: str
+) -> Callable[[Path], list[tuple[Path, tuple[int, int]]]]:
+    """Jobs of `make_world`: "train/00000.png", ..., each with its part and number."""
+    return lambda root: [
+        (root / SPLITS[part] / f"{number:05d}{extension}", (part, number))
+        for part, count in enumerate(counts)
+        for number in range(count)
+    ]
+
+
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A list as text."""
     text = io.StringIO()
