@@ -11,6 +11,7 @@ only those of the interval under way.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +19,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lrcn.data.ahead import run_ahead
@@ -38,6 +38,9 @@ from lrcn.video.source import VideoSource
 from lrcn.video.stills import DEFAULT_FPS
 
 _CHUNK_FRAMES = 32
+_CHUNK_SECONDS = 8.0
+"""Most of a video in one chunk: between two of them sentences are told, and Ctrl-C is heard."""
+
 _CHUNK_BYTES = 24 * 2**20
 """Decoded frames of one chunk; about six chunks exist at a time."""
 
@@ -145,7 +148,7 @@ def narrate(
             )
     except MediaError as error:
         return Narration(path=path, video_id=video_id, error=str(error))
-    end_seconds = clock.end(whole=not interrupted)
+    end_seconds = clock.after_last() if clock.end_seconds is None else clock.end_seconds
     for sentence in teller.finish(end_seconds):
         joiner.add(sentence)
     joiner.close()
@@ -160,7 +163,7 @@ def narrate(
 
 
 def _follow(
-    pieces: Iterator[_Opened | _Some],
+    pieces: Iterator[_Piece],
     narrator: Narrator,
     *,
     teller: Teller,
@@ -173,12 +176,16 @@ def _follow(
         if isinstance(piece, _Opened):
             clock.info = piece.info
             continue
+        if isinstance(piece, _Ended):
+            clock.end_seconds = piece.end_seconds
+            clock.truncated |= piece.truncated
+            continue
         clock.truncated |= piece.truncated
         for seconds, features_D in zip(piece.seconds, piece.features(narrator), strict=True):
-            clock.tick(seconds)
+            clock.now = seconds
             joiner.add(teller.push(seconds, features_D))
         watching.on_progress(clock.now, clock.info.duration_seconds)
-        if piece.seconds and watching.stop():
+        if watching.stop():
             return True
     return False
 
@@ -198,37 +205,12 @@ class _Clock:
         self.info = VideoInfo(height=0, width=0)
         self.truncated = False
         self.now = 0.0
-        self._first: float | None = None
-        self._frames = 0
-        self._longest = 0.0
+        self.end_seconds: float | None = None
+        """Of the video; None until it was seen whole."""
 
-    def tick(self, seconds: float) -> None:
-        """One more used frame."""
-        if self._first is None:
-            self._first = seconds
-        else:
-            self._longest = max(self._longest, seconds - self.now)
-        self.now = seconds
-        self._frames += 1
-
-    def end(self, *, whole: bool) -> float:
-        """When the last frame ends.
-
-        The container's length counts where it is likely: where frames were left out at the end, or
-        the last one stands longer than the others. It may also be that of the sound, or of what
-        the file would hold if it were not cut off.
-        """
-        period = 1 / self.info.fps if self.info.fps else self._mean_gap()
-        after_last = self.now + period
-        length = self.info.duration_seconds
-        if not whole or self.truncated or length is None:
-            return after_last
-        latest = self.now + max(self._longest, period) + period
-        return length if self.now < length <= latest else after_last
-
-    def _mean_gap(self) -> float:
-        first = self.now if self._first is None else self._first
-        return (self.now - first) / (self._frames - 1) if self._frames > 1 else 1 / DEFAULT_FPS
+    def after_last(self) -> float:
+        """When the last frame seen ends, if frames last as long as they do on average."""
+        return self.now + 1 / (self.info.fps or DEFAULT_FPS)
 
 
 class _Joiner:
@@ -286,6 +268,12 @@ class _Opened:
 
 
 @dataclass(frozen=True)
+class _Ended:
+    end_seconds: float
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
 class _Some:
     """Some frames ready for the CNN, or their features."""
 
@@ -301,6 +289,10 @@ class _Some:
         return narrator.features(self.frames_TCHW)
 
 
+_Piece = _Opened | _Some | _Ended
+"""What comes from the thread, in this order."""
+
+
 @dataclass(frozen=True)
 class _Reading:
     """The work of the thread: from a source to its pieces."""
@@ -310,13 +302,13 @@ class _Reading:
     feature_dim: int
     holds_flow: bool | None
 
-    def __call__(self, source: Any) -> Iterator[_Opened | _Some]:
+    def __call__(self, source: Any) -> Iterator[_Piece]:
         try:
             yield from self._pieces(source)
         except OSError as error:
             raise MediaError(f"cannot be read: {error.strerror or error}") from error
 
-    def _pieces(self, source: Any) -> Iterator[_Opened | _Some]:
+    def _pieces(self, source: Any) -> Iterator[_Piece]:
         if isinstance(source, str | os.PathLike) and is_feature_path(source):
             yield from self._stored(os.fspath(source))
             return
@@ -328,12 +320,13 @@ class _Reading:
         with open_pictures(source, self.preprocessing, holds_flow=self.holds_flow) as video:
             yield from self._video(video, EvalTransform(self.preprocessing))
 
-    def _video(self, video: VideoSource, transform: EvalTransform) -> Iterator[_Opened | _Some]:
+    def _video(self, video: VideoSource, transform: EvalTransform) -> Iterator[_Piece]:
         yield _Opened(video.info)
         fitting = _CHUNK_BYTES // max(1, 3 * video.info.height * video.info.width)
+        heard = _CHUNK_SECONDS * (self.sampling.sample_fps or _CHUNK_FRAMES)
         num_frames = 0
         for clip in video.iterate(
-            chunk=max(1, min(_CHUNK_FRAMES, fitting)),
+            chunk=max(1, min(_CHUNK_FRAMES, fitting, math.ceil(heard))),
             frame_stride=self.sampling.frame_stride,
             sample_fps=self.sampling.sample_fps,
         ):
@@ -343,9 +336,9 @@ class _Reading:
             yield _Some(seconds_T.tolist(), frames_TCHW, None, clip.truncated)
         if num_frames == 0:
             raise MediaError(f"{video.name}: holds no frame. Leave it out or get it anew")
-        yield _Some([], None, torch.empty(0, self.feature_dim), video.truncated)
+        yield _Ended(video.info.start_seconds + video.end_seconds, video.truncated)
 
-    def _stored(self, path: str) -> Iterator[_Opened | _Some]:
+    def _stored(self, path: str) -> Iterator[_Piece]:
         features_TD = read_features(path, strip_media_extension(Path(path).name))
         if features_TD.shape[1] != self.feature_dim:
             raise MediaError(
@@ -357,3 +350,4 @@ class _Reading:
             rows_TD = features_TD[start : start + _CHUNK_FRAMES]
             seconds = [(start + t) / DEFAULT_FPS for t in range(len(rows_TD))]
             yield _Some(seconds, None, rows_TD, truncated=False)
+        yield _Ended(len(features_TD) / DEFAULT_FPS)

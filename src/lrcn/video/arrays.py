@@ -88,6 +88,7 @@ class IteratorVideo:
         self._start_seconds = start_seconds or 0.0
         self._end_seconds = end_seconds
         self._rest: Iterator[Any] | None = iter(pictures)
+        self._num_seen = 0
         try:
             self._first = _to_rgb(next(self._rest), name, 0)
         except StopIteration:
@@ -100,6 +101,11 @@ class IteratorVideo:
     def truncated(self) -> bool:
         """Never: an iterator that fails raises its own error."""
         return False
+
+    @property
+    def end_seconds(self) -> float:
+        """When the last frame (of the interval) ends; known once `iterate` has come to its end."""
+        return self._num_seen / self._fps
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +150,7 @@ class IteratorVideo:
         picture: Any = self._first
         i = 0
         while self._end_seconds is None or i / self._fps < self._end_seconds:
+            self._num_seen = i + 1
             if i / self._fps >= self._start_seconds:
                 yield i, i / self._fps, picture
             try:

@@ -148,8 +148,10 @@ class Pass:
 
     @property
     def duration_seconds(self) -> float | None:
-        """Length of the whole recording as the container has it."""
+        """Length of the whole recording, from where its first stream begins."""
         duration = self.container.duration
+        if duration is not None and self.format_name == "matroska":  # there it counts from 0
+            duration -= self.container.start_time or 0
         return None if duration is None else duration / av.time_base
 
     @property
@@ -182,7 +184,7 @@ class Pass:
             return all(self.container.size % size for size in _TRANSPORT_PACKET_BYTES)
         if self.format_name not in _HONEST_LENGTH:
             return False
-        promised = self.duration_seconds or 0.0
+        promised = (self.container.duration or 0) / av.time_base
         if self.format_name == "avi" and self.fps:  # FFmpeg corrects the duration, not the count
             promised = max(promised, self.stream.frames / self.fps)
         missing = promised - self._read_until_seconds

@@ -74,6 +74,7 @@ class FlowVideo:
             fps=video.info.fps,
             num_frames=None if num_frames is None else max(num_frames - 1, 0),
             duration_seconds=video.info.duration_seconds,
+            start_seconds=video.info.start_seconds,
             codec=video.info.codec,
             container=video.info.container,
         )
@@ -82,6 +83,11 @@ class FlowVideo:
     def truncated(self) -> bool:
         """Whether the source ended early or is damaged; certain once it was read to its end."""
         return self._video.truncated
+
+    @property
+    def end_seconds(self) -> float:
+        """When the last frame (of the interval) ends; known once `iterate` has come to its end."""
+        return self._video.end_seconds
 
     def __enter__(self) -> Self:
         return self

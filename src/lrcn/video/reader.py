@@ -84,6 +84,7 @@ class VideoReader:
         self._end_seconds = end_seconds
         self._index: FrameIndex | None = None
         self._truncated = False
+        self._last_seconds = self._longest_seconds = 0.0
         self._cursor: Pass | None = self._new_pass()
         first = self._cursor.advance()
         if first is None:
@@ -110,6 +111,22 @@ class VideoReader:
     def truncated(self) -> bool:
         """Whether the file is cut off or damaged, as far as it has been read up to now."""
         return self._truncated
+
+    @property
+    def end_seconds(self) -> float:
+        """When the last frame (of the interval) ends; known once `iterate` has come to its end.
+
+        The container's length counts where it is likely: it may also be that of the sound, or of
+        what the file would hold if it were not cut off.
+        """
+        period = 1 / (self.info.fps or _FALLBACK_FPS)
+        after_last = self._last_seconds + period
+        length = self.info.duration_seconds
+        if length is None or self._truncated or self._end_seconds is not None:
+            return after_last
+        length -= self.info.start_seconds
+        latest = after_last + max(self._longest_seconds, period)
+        return length if self._last_seconds < length <= latest else after_last
 
     def __enter__(self) -> VideoReader:
         return self
@@ -156,7 +173,11 @@ class VideoReader:
         thinner = Thinner(frame_stride=frame_stride, sample_fps=sample_fps)
         kept: list[tuple[int, float]] = []
         pixels = self._empty(chunk)
+        self._last_seconds = self._longest_seconds = 0.0
         for frame_index, seconds, frame in self._walk():
+            gap_seconds = seconds - self._last_seconds
+            self._longest_seconds = max(self._longest_seconds, gap_seconds)
+            self._last_seconds = seconds
             if not thinner.keeps(seconds):
                 continue
             self._converter.convert(frame, pixels[len(kept)])

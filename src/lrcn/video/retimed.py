@@ -18,6 +18,7 @@ from torch import Tensor
 from lrcn.structures import Clip
 from lrcn.video.sampling import thin
 from lrcn.video.source import VideoSource
+from lrcn.video.stills import DEFAULT_FPS
 
 
 class RetimedVideo:
@@ -58,6 +59,12 @@ class RetimedVideo:
     def truncated(self) -> bool:
         """Whether the video is damaged; certain once it was read to its end."""
         return self._video.truncated
+
+    @property
+    def end_seconds(self) -> float:
+        """When the last frame (of the interval) ends; frames last as long as they do on average."""
+        last = self._range.stop - 1 - self._offset
+        return self._times[last] + 1 / (self.info.fps or DEFAULT_FPS)
 
     def __enter__(self) -> Self:
         return self

@@ -54,6 +54,11 @@ class VideoSource(Protocol):
         """Whether the source ended early or is damaged; certain once it was read to its end."""
         ...
 
+    @property
+    def end_seconds(self) -> float:
+        """When the last frame (of the interval) ends; known once `iterate` has come to its end."""
+        ...
+
     def iterate(
         self, *, chunk: int = 32, frame_stride: int = 1, sample_fps: float | None = None
     ) -> Iterator[Clip]:

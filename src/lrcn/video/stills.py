@@ -63,6 +63,11 @@ class StillsVideo(ABC):
         """Never: what cannot be read is an error here."""
         return False
 
+    @property
+    def end_seconds(self) -> float:
+        """When the last frame (of the interval) ends."""
+        return self._range.stop / (self.info.fps or DEFAULT_FPS)
+
     def __enter__(self) -> Self:
         return self
 

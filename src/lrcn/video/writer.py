@@ -27,7 +27,7 @@ _OWN_FORMATS = {"ffv1": "bgr0", "libx264rgb": "rgb24", "gif": "rgb8", "mjpeg": "
 """Pixel formats of codecs that keep RGB, or JPEG's full range; the others take yuv420p, which
 every player shows."""
 
-_STEADY_OPTIONS = {"libx264": {"mbtree": "0"}}
+_STEADY_OPTIONS: dict[str, dict[str, str]] = {"libx264": {"mbtree": "0"}}
 """x264's macroblock tree reads memory that it never wrote (seen with AVX-512: six runs over the
 same frames gave five files); without it the bytes are equal."""
 
@@ -99,7 +99,10 @@ class VideoWriter:
         self._part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
         self._reformatter = VideoReformatter()
         rate = Fraction(fps).limit_denominator(1001)
-        all_options = dict(_STEADY_OPTIONS.get(codec, {})) | dict(options or {})
+        reordering = {"bf": "0"} if variable_rate else {}
+        # Reordered frames of unequal length come with shifted times of decoding, of which MP4 adds
+        # up a length that may end seconds before the last picture.
+        all_options = _STEADY_OPTIONS.get(codec, {}) | reordering | dict(options or {})
         if crf is not None:
             all_options["crf"] = str(crf)
         muxing = {"fflags": "+bitexact", **(container_options or {})}

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from tests.fakes.media import run_ffmpeg
 from tests.fakes.narrators import (
     CountedFrames,
@@ -160,6 +161,34 @@ def test_a_model_of_images_sees_one_frame_a_window(tmp_path: Path) -> None:
     assert narrator.counts == [1] * 5
     # The last window's frame is at 2.0, and the video goes on to 2.5.
     assert told(narration) == [(0.0, 1.0, "grey"), (1.0, 2.5, "white")]
+
+
+@pytest.mark.parametrize("kind", ["file", "array", "iterator", "folder"])
+def test_a_sentence_about_one_frame_lasts_as_long_as_the_video(tmp_path: Path, kind: str) -> None:
+    frames = np.full((30, 16, 16, 3), 128, np.uint8)
+    source: object = {"array": frames, "iterator": iter(frames)}.get(kind)
+    if kind == "file":
+        source = write(tmp_path / "v.mkv", [0.5] * 30)
+    elif kind == "folder":
+        source = tmp_path
+        for k, frame in enumerate(frames):
+            Image.fromarray(frame).save(tmp_path / f"{k}.png")
+    narrator = ShadeNarrator(sampling=None)
+
+    narration = narrate(narrator, source, config=windows(4.0))
+
+    assert narrator.counts == [1]
+    assert told(narration) == [(0.0, 3.0 if kind == "file" else 1.2, "grey")]
+
+
+def test_stop_is_asked_often_where_few_frames_are_used(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mkv", [0.5] * 600)
+    until = _Until(1000)
+
+    narrate(ShadeNarrator(sampling=None), path, config=windows(2.0), watching=until)
+
+    done = [seconds for seconds, _ in until.progress]
+    assert max(after - before for before, after in itertools.pairwise([0.0, *done])) <= 8.0
 
 
 @pytest.mark.parametrize("most", [1.0, 1.2])

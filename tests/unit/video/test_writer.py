@@ -107,6 +107,17 @@ def test_times_of_ones_own(tmp_path):
     assert read(path)[1].tolist() == pytest.approx(times, abs=1e-3)
 
 
+def test_a_file_of_variable_rate_is_as_long_as_its_last_time(tmp_path):
+    path = tmp_path / "a.mp4"
+    times = [0.0, 0.1, 0.15, 0.9, 2.6, 2.62, 2.7, 4.4, 4.5, 6.2, 6.3]
+    with VideoWriter(path, fps=10, width=64, height=48, variable_rate=True) as writer:
+        for frame, seconds in zip(synthetic_frames(11, 48, 64), times, strict=True):
+            writer.write(frame, pts_seconds=seconds)
+
+    with VideoReader(path) as reader:
+        assert 6.3 <= reader.info.duration_seconds < 6.5
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_an_interruption_leaves_what_was_there(tmp_path, error):
     path = tmp_path / "a.mp4"
