@@ -203,3 +203,18 @@ def test_the_list_may_come_from_stdin(
 
     assert code == 0
     assert [entry["video_id"] for entry in json.loads(shown)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("command", ["narrate", "predict"])
+@pytest.mark.parametrize("name", ["copy.txt", "copy.webm", "copy"])
+def test_a_copy_that_cannot_be_made_is_refused_before_the_work(
+    lrcn: Run, model: Path, tmp_path: Path, command: str, name: str
+) -> None:
+    video = write_video(tmp_path / "v.mkv", 3)
+
+    code, shown, said = lrcn(command, model, video, "--annotate", tmp_path / name)
+
+    assert code == 2
+    assert shown == ""
+    assert f"{name}: cannot be written" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["v.mkv"]

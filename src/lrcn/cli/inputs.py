@@ -114,3 +114,18 @@ def output_places(
             )
         refuse_existing_file(place, overwrite=overwrite)
     return places
+
+
+def copy_places(out: Path | None, paths: Sequence[str], *, overwrite: bool) -> dict[str, Path]:
+    """Path of a video → where its annotated copy goes, of `--annotate`; see `output_places`.
+
+    Raises:
+        OutputError: also: the folder cannot be written, or the ending is that of no such video.
+        UsageError: one file is named for several videos.
+    """
+    from lrcn.predict.annotate import check_copy
+
+    places = output_places(out, paths, option="--annotate", suffix=".mp4", overwrite=overwrite)
+    for place in places.values():
+        check_copy(place)
+    return places

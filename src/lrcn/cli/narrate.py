@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from lrcn.cli.decoding import NO_DECODING, DecodingFlags
-from lrcn.cli.inputs import given_videos, output_places
+from lrcn.cli.inputs import copy_places, given_videos, output_places
 from lrcn.cli.options import DEFAULTS, ComputeOptions, SegmentOptions
 from lrcn.cli.output import print_json, print_line, print_table, say, watcher, with_path
 from lrcn.cli.parser import UsageError, flattened, option
@@ -127,9 +127,7 @@ class _Places:
         paths = [one for one in inputs if isinstance(one, str)]
         vtts = output_places(vtt, paths, option="--vtt", suffix=".vtt", overwrite=overwrite)
         srts = output_places(srt, paths, option="--srt", suffix=".srt", overwrite=overwrite)
-        copies = output_places(
-            annotate, paths, option="--annotate", suffix=".mp4", overwrite=overwrite
-        )
+        copies = copy_places(annotate, paths, overwrite=overwrite)
         every = [place.absolute() for kind in (vtts, srts, copies) for place in kind.values()]
         twice = next((place for place in every if every.count(place) > 1), None)
         if twice is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lrcn.cli.inputs import given_videos, output_places
+from lrcn.cli.inputs import copy_places, given_videos
 from lrcn.cli.options import DEFAULTS, ComputeOptions, SegmentOptions
 from lrcn.cli.output import (
     print_json,
@@ -84,13 +84,8 @@ def predict(
     inputs = list(_inputs(paths, features=first.model.backbone is None))
     for path in passed_over(paths):
         say(f"not read, no video by its name: {path}", quiet=compute.quiet)
-    copies = output_places(
-        annotate,
-        [i for i in inputs if isinstance(i, str)],
-        option="--annotate",
-        suffix=".mp4",
-        overwrite=overwrite,
-    )
+    videos = [i for i in inputs if isinstance(i, str)]
+    copies = copy_places(annotate, videos, overwrite=overwrite)
     predictor = predictor_of(
         saved,
         device=device,

@@ -90,6 +90,15 @@ def burn_in(
     return missing
 
 
+def check_copy(out: str | os.PathLike[str]) -> None:
+    """Find out whether a copy can be written there, before any work is done for it.
+
+    Raises:
+        OutputError: the folder cannot be written, or the ending is none of a video of this kind.
+    """
+    VideoWriter(out, fps=DEFAULT_FPS, width=_MIN_SIDE_PX, height=_MIN_SIDE_PX).abort()
+
+
 class _Draws(Protocol):
     def paint(self, pixels: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
         """The frame with what belongs to this time."""
