@@ -35,6 +35,24 @@ def test_faults_are_kept_in_the_model(tmp_path: Path, kind: str, quirks: str, re
     assert preprocessing.pixel_mean == (red, 116.779, 103.939)
 
 
+@pytest.mark.parametrize(
+    ("quirks", "said"), [("all", True), ("crop_only_mirrored", True), ("red_mean", False)]
+)
+def test_what_kept_features_cannot_reproduce_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], quirks: str, said: bool
+) -> None:
+    data = write_pixel_world(tmp_path / "data", num_videos=4)
+    arguments = ["--data", str(data), "--epochs=1", "--model.hidden-size=4", "--model.input-px=32"]
+    arguments += [f"--dataset.original-quirks={quirks}"]
+    network = ["--backbone=small", "--train.unfreeze-at=1"]
+
+    assert main(["train", *arguments, *network, "--out", str(tmp_path / "kept")]) == 0
+    assert ("not reproduced while the CNN is frozen" in capsys.readouterr().err) is said
+    decoded = [*network, "--dataset.cache=none", "--out", str(tmp_path / "decoded")]
+    assert main(["train", *arguments, *decoded]) == 0
+    assert "not reproduced" not in capsys.readouterr().err
+
+
 def test_an_unknown_fault_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--data", str(tmp_path), "--out", str(tmp_path / "run")]
 

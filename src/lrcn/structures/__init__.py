@@ -8,7 +8,7 @@ from lrcn.structures.language import (
     Description,
     Media,
 )
-from lrcn.structures.quirks import Quirk, quirks_of
+from lrcn.structures.quirks import Quirk, quirks_in_training, quirks_of
 from lrcn.structures.video import (
     IGNORE_INDEX,
     Clip,
@@ -50,5 +50,6 @@ __all__ = [
     "VideoInfo",
     "VideoItem",
     "VideoList",
+    "quirks_in_training",
     "quirks_of",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -31,7 +32,14 @@ from lrcn.data.video_frames import SMALL_PX
 from lrcn.engine import FastBackbone, Processes, choose_precision, fast_backbone
 from lrcn.errors import MissingFilesError
 from lrcn.models.activity import ActivityModel
-from lrcn.structures import ClipBatch, SkippedFile, VideoFeatures, VideoList
+from lrcn.structures import (
+    ClipBatch,
+    Quirk,
+    SkippedFile,
+    VideoFeatures,
+    VideoList,
+    quirks_in_training,
+)
 from lrcn.train.config import Experiment
 from lrcn.train.log import RunLog
 from lrcn.train.step import mixed_batch
@@ -162,11 +170,12 @@ class ClipExamples:
                 "flow is computed anew for every clip of every epoch; to do it once, store it"
                 " (`lrcn flow DATA OUT`) or give --dataset.cache frames"
             )
+        own = replace(model.preprocessing, original_quirks=self._quirks(model))
         return ClipDataset(
             self.train,
             sampling=settings.sampling,
-            preprocessing=model.preprocessing,
-            transform=TrainTransform(model.preprocessing, settings.transform),
+            preprocessing=own,
+            transform=TrainTransform(own, settings.transform),
             class_names=model.class_names,
             seed=self.experiment.train.seed,
             frame_cache=FrameCache() if keep else None,
@@ -175,9 +184,21 @@ class ClipExamples:
             missing=settings.missing,
         )
 
+    def _quirks(self, model: ActivityModel) -> tuple[Quirk, ...]:
+        """The original's faults that its clips are to have."""
+        own = model.preprocessing
+        if own is None:
+            return ()
+        return quirks_in_training(model.config.kind, own.modality, own.original_quirks)
+
     def _feature_dataset(self, model: ActivityModel) -> FeatureDataset:
         """Features of all videos, computed once by all processes together, then mapped."""
         settings = self.experiment.dataset
+        if lost := self._quirks(model):
+            self.log.say(
+                f"{', '.join(lost)}: not reproduced while the CNN is frozen and its features are"
+                " kept; to decode and vary every clip give --dataset.cache none"
+            )
         self.train, features = self._cached(model, self.train)
         if self.val is not None:
             self.val, found = self._cached(model, self.val)
