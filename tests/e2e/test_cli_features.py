@@ -390,3 +390,22 @@ def test_several_labels_from_training_to_comparison(lrcn: Run, world: Path, tmp_
 
     assert lrcn("report", run)[0] == 0
     assert "mAP" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_file_of_many_videos_gives_an_answer_for_each(
+    lrcn: Run, trained: Path, tmp_path: Path
+) -> None:
+    arrays = {f"v_{k}": np.full((5, 6), k, np.float32) for k in range(3)}
+    many, one = tmp_path / "extracted_features_0.npz", tmp_path / "v_1.npy"
+    np.savez(many, **arrays)
+    np.save(one, arrays["v_1"])
+
+    code, out, _ = lrcn("predict", trained, many, one, "--json", "--quiet")
+    shown = lrcn("predict", trained, many, one)[1]
+
+    found = json.loads(out)
+    assert code == 0
+    assert [answer["video_id"] for answer in found] == [*arrays, "v_1"]
+    assert found[1]["prob"] == found[3]["prob"] != found[2]["prob"]
+    assert f"{many}: v_2 " in shown
+    assert f"{one}: " not in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lrcn.models.segment_config import SegmentConfig
     from lrcn.predict.fused import FusedPredictor
     from lrcn.predict.predictor import Predictor
-    from lrcn.structures import Prediction
+    from lrcn.structures import Prediction, VideoItem
 
 
 def predict(
@@ -48,8 +49,9 @@ def predict(
 ) -> int:
     """Name what happens in videos, in each as a whole and when.
 
-    A folder of numbered images is one video; any other folder is searched for videos. A file
-    that cannot be read is reported and does not stop the others; the exit code is then 1.
+    A folder of numbered images is one video; any other folder is searched for videos. A file of
+    features that holds an array per video gives an answer for each. A file that cannot be read is
+    reported and does not stop the others; the exit code is then 1.
 
     Args:
         model: Run folder or model folder; of `lrcn fuse` too.
@@ -112,29 +114,40 @@ def predict(
     return _report_failures(found)
 
 
-def _inputs(paths: Sequence[str], *, features: bool) -> Iterator[str | Prediction]:
+def _inputs(paths: Sequence[str], *, features: bool) -> Iterator[str | VideoItem | Prediction]:
     """Every video that is meant, each once; what leads to none becomes a failed answer."""
-    from lrcn.structures import Prediction
+    from lrcn.errors import MediaError
+    from lrcn.structures import Prediction, VideoItem
+    from lrcn.video.features import is_feature_path, list_feature_ids
 
     for one in given_videos(paths, features=features, command="predict"):
-        if isinstance(one, str):
+        if not isinstance(one, str):
+            yield Prediction(path=one.path, video_id=one.path, error=one.reason)
+            continue
+        try:
+            ids = list_feature_ids(one) if features and is_feature_path(one) else ()
+        except MediaError:
+            ids = ()  # said when its turn comes
+        if len(ids) < 2 or Path(one).stem in ids:
             yield one
         else:
-            yield Prediction(path=one.path, video_id=one.path, error=one.reason)
+            yield from (VideoItem(path=one, video_id=name, class_names=()) for name in ids)
 
 
 def _answers(
     predictor: Predictor | FusedPredictor,
-    inputs: Sequence[str | Prediction],
+    inputs: Sequence[str | VideoItem | Prediction],
     top_k: int,
     threshold: float | None,
     config: SegmentConfig,
 ) -> Iterator[Prediction]:
     """An answer per input, in order."""
-    paths = (path for path in inputs if isinstance(path, str))
-    answers = predictor.predict_many(paths, top_k=top_k, threshold=threshold, segments=config)
+    from lrcn.structures import Prediction
+
+    readable = (one for one in inputs if not isinstance(one, Prediction))
+    answers = predictor.predict_many(readable, top_k=top_k, threshold=threshold, segments=config)
     for one in inputs:
-        yield next(answers) if isinstance(one, str) else one
+        yield one if isinstance(one, Prediction) else next(answers)
 
 
 def _annotated(prediction: Prediction, out: Path, *, quiet: bool) -> Prediction:
@@ -189,12 +202,14 @@ def _print_csv(found: Sequence[Prediction], top_k: int, *, frame_probs: bool) ->
 
 def _show(found: Sequence[Prediction], *, segments: bool, frame_probs: bool) -> None:
     answered = [p for p in found if p.error is None]
+    files = Counter(p.path for p in found)
+    titles = {id(p): p.path if files[p.path] == 1 else f"{p.path}: {p.video_id}" for p in answered}
     if answered:
         print_table(
             ("video", "class", "prob", "next"),
             [
                 (
-                    p.path + (" (truncated)" if p.truncated else ""),
+                    titles[id(p)] + (" (truncated)" if p.truncated else ""),
                     p.class_name or "none of these",
                     p.prob,
                     ", ".join(f"{n} {v:.2f}" for n, v in p.top_k if n != p.class_name),
@@ -204,11 +219,11 @@ def _show(found: Sequence[Prediction], *, segments: bool, frame_probs: bool) -> 
         )
     for p in answered:
         if segments:
-            print_line(f"\n{p.path}")
+            print_line(f"\n{titles[id(p)]}")
             rows = [(s.start_seconds, s.end_seconds, s.class_name, s.prob) for s in p.segments]
             print_table(("from seconds", "to seconds", "class", "prob"), rows)
         if frame_probs and p.probs_TK is not None and p.pts_seconds_T is not None:
-            print_line(f"\n{p.path}")
+            print_line(f"\n{titles[id(p)]}")
             best = p.probs_TK.max(dim=1)
             names = [p.class_names[k] for k in best.indices.tolist()]
             columns = (p.pts_seconds_T.tolist(), names, best.values.tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,6 +115,12 @@ def match(
     dropped = len({key for answer in answers for key in answer}) - len(videos)
     if dropped and not unlike:
         unlike.append(f"videos that not all have, or with another truth: {dropped}")
+    if not videos and (pair := _alike_names(answers[0], answers[1:])):
+        raise ResultsError(
+            f"{', '.join(names)} share no id, though videos are named alike: {pair[0]!r} and"
+            f" {pair[1]!r}. Videos are matched by their whole id; evaluate all with lists that"
+            " write them alike"
+        )
     if unlike and not allow_unlike:
         raise ResultsError(
             f"the members were not measured alike: {'; '.join(unlike)}. Only results of the same"
@@ -223,6 +229,17 @@ def _by_key(results: Results, name: str) -> dict[str, VideoResult]:
             )
         found[video.key] = video
     return found
+
+
+def _alike_names(
+    first: Mapping[str, VideoResult], others: Sequence[Mapping[str, VideoResult]]
+) -> tuple[str, str] | None:
+    """Two ids that differ in the folders before the name alone."""
+    by_name = {key.rsplit("/", 1)[-1]: key for key in first}
+    for key in (key for other in others for key in other if key not in first):
+        if (own := by_name.get(key.rsplit("/", 1)[-1])) is not None:
+            return own, key
+    return None
 
 
 def _thresholds(

@@ -253,20 +253,26 @@ def _estimator(model: ActivityModel) -> FlowEstimator | None:
     return FlowEstimator(own.flow) if own is not None and own.modality == "flow" else None
 
 
+_TAKES = (
+    "a stream takes uint8 RGB, H x W x 3 for one frame or T x H x W x 3 for several (or channels"
+    " first)"
+)
+
+
 def as_frames(frames: Any) -> Tensor:
     """One frame or several as frames_TCHW uint8.
 
     Raises:
         ValueError: another type or shape.
     """
-    tensor = frames if isinstance(frames, Tensor) else torch.tensor(np.asarray(frames))
+    try:
+        tensor = frames if isinstance(frames, Tensor) else torch.tensor(np.asarray(frames))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"frames are no numbers but {type(frames).__name__}; {_TAKES}") from error
     if tensor.ndim == 3:
         tensor = tensor[None]
     if tensor.ndim == 4 and tensor.shape[1] != 3 and tensor.shape[3] == 3:
         tensor = tensor.permute(0, 3, 1, 2)
     if tensor.ndim != 4 or tensor.shape[1] != 3 or tensor.dtype != torch.uint8 or not len(tensor):
-        raise ValueError(
-            f"frames are {tensor.dtype} of shape {tuple(tensor.shape)}; a stream takes uint8 RGB,"
-            " H x W x 3 for one frame or T x H x W x 3 for several (or channels first)"
-        )
+        raise ValueError(f"frames are {tensor.dtype} of shape {tuple(tensor.shape)}; {_TAKES}")
     return tensor

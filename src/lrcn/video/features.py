@@ -100,8 +100,9 @@ def _read_h5(path: Path, video_id: str | None) -> NDArray[Any]:
     with h5py.File(path, "r") as file:
         # Asking for the id itself first: walking through hundreds of data sets for each of them
         # takes longer than reading one.
-        known = video_id is not None and isinstance(file.get(video_id), h5py.Dataset)
-        key = video_id if known else _choose(_h5_names(path), video_id, path)
+        asked = [] if video_id is None else [video_id, Path(video_id).name]
+        known = [key for key in asked if isinstance(file.get(key), h5py.Dataset)]
+        key = known[0] if known else _choose(_h5_names(path), video_id, path)
         array: NDArray[Any] = np.asarray(file[key])
         return array
 

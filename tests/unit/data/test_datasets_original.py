@@ -193,3 +193,43 @@ def test_blanks_and_line_ends_of_other_systems(tmp_path: Path) -> None:
     put_text(list_path, text.replace("Archery/", "Archery\\"))
 
     assert len(read_dataset(tmp_path)) == 4
+
+
+def test_a_video_has_one_id_whatever_of_it_is_listed(tmp_path: Path) -> None:
+    """Frames, flow images, features and single frames: fused results match by these ids."""
+    names = {"Archery/v_Archery_g01_c01": 0, "HandstandPushups/v_HandStandPushups_g09_c01": 36}
+    videos, pictures = tmp_path / "videos", tmp_path / "pictures"
+    listed = "".join(f"{name} {label}\n" for name, label in names.items())
+    put_text(videos / "ucf101_split1_trainVideos.txt", listed)
+    lines = []
+    for number, (name, label) in enumerate(names.items()):
+        video = name.split("/")[1]
+        for root in (videos, pictures):
+            put_frames(root / "frames" / video, number, pattern=video + ".{:04d}.jpg")
+        lines += [f"{video}/{video}.{k:04d}.jpg {label}\n" for k in (1, 2, 3)]
+    put_text(pictures / "ucf101_singleFrame_RGB_train_split1.txt", "".join(lines))
+    flow = paper_frames.add_flow(videos)
+    add_features(videos)
+    features = videos / "extracted_features_0.h5"
+
+    found = [
+        read_dataset(videos),
+        read_dataset(videos, videos_root=flow),
+        read_dataset(videos, videos_root=features),
+        read_dataset(pictures),
+    ]
+
+    for video_list in found:
+        assert {item.video_id for item in video_list.items} == set(names)
+    item = found[2].items[1]
+    assert (read_features(item.path, item.video_id) == 1).all()
+
+
+def test_a_list_under_another_name_is_told_its_layout(tmp_path: Path) -> None:
+    put_text(tmp_path / "mine.txt", "Archery/v_Archery_g01_c01 0\n")
+    put_text(tmp_path / "other.txt", "something else\n")
+
+    with pytest.raises(DataError, match="--layout paper_frames"):
+        read_dataset(tmp_path / "mine.txt")
+    with pytest.raises(DataError, match="Add a header"):
+        read_dataset(tmp_path / "other.txt")

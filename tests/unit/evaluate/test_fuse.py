@@ -169,6 +169,17 @@ def test_no_video_is_dropped_in_silence() -> None:
             fuse_results(pair, names=NAMES)
 
 
+def test_ids_that_differ_in_their_folders_alone_are_shown() -> None:
+    rgb, flow = _two()
+    plain = replace(
+        flow, videos=tuple(replace(v, video_id=f"clips/{v.video_id}") for v in flow.videos)
+    )
+
+    for allow in (False, True):
+        with pytest.raises(ResultsError, match=r"named alike: '.+' and 'clips/.+'"):
+            fuse_results([rgb, plain], names=NAMES, allow_unlike=allow)
+
+
 def test_one_result_alone_is_no_fusion() -> None:
     with pytest.raises(ResultsError, match="at least 2"):
         fuse_results([fake_results()], names=("rgb",))

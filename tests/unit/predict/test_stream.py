@@ -114,6 +114,12 @@ def test_thinning_goes_on_across_pushes() -> None:
     assert by_time.latency_ms >= 0
 
 
+@pytest.mark.parametrize("frames", ["clip.mp4", None, [[0, 1], [2]], torch.zeros(4, 4, 3)])
+def test_what_is_no_frame_is_refused_in_the_streams_own_words(frames: object) -> None:
+    with pytest.raises(ValueError, match="a stream takes uint8 RGB"):
+        predictor_of().stream().push(frames)
+
+
 def test_features_and_frames_are_not_mixed_up() -> None:
     predictor = predictor_of()
     stream = predictor.stream()

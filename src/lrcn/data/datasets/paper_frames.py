@@ -135,9 +135,16 @@ def _place(entries: list[Entry], request: Request) -> list[Entry]:
 
 
 def _place_features(entries: list[Entry], root: Path) -> list[Entry]:
+    """Arrays bear the video's name alone; ids have the class folder, as those of frames have."""
     index = FeatureIndex(root)
     folder = root if root.is_dir() else root.parent
-    return [index.place(replace(entry, path=folder / f"{entry.path}.npy")) for entry in entries]
+    placed = [index.place(replace(entry, path=folder / f"{entry.path}.npy")) for entry in entries]
+    return [
+        entry
+        if entry.video_id is None or "/" in entry.video_id
+        else replace(entry, video_id=f"{entry.name.rpartition('/')[0]}/{entry.video_id}")
+        for entry in placed
+    ]
 
 
 def class_names_by_label(lines: Sequence[tuple[str, str, int]]) -> dict[int, str]:

@@ -88,7 +88,7 @@ def read_paper_images(request: Request) -> Listing:
     entries = [
         Entry(
             path=finder.find(folder.folder) or finder.root / folder.folder,
-            name=folder.folder,
+            name=_name(folder, names[folder.label]),
             class_names=(names[folder.label],),
             group=f"{names[folder.label]}/g{match['group']}" if (match := folder.match) else None,
             split=folder.split,
@@ -102,6 +102,12 @@ def read_paper_images(request: Request) -> Listing:
         official_split=all(folder.split is not None for folder in folders),
         group_source="official names (_gNN_)" if all(e.group for e in entries) else None,
     )
+
+
+def _name(folder: _Folder, class_name: str) -> str:
+    """As the lists of videos write it, `ClassFolder/video`, so that results match by id."""
+    flat = folder.match is not None and "/" not in folder.folder
+    return f"{class_name}/{folder.folder}" if flat else folder.folder
 
 
 def _folders(path: Path, split: Split | None) -> Iterator[_Folder]:

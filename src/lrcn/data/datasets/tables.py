@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 COMMENT_MARK = "# lrcn"
 """A first line that starts so describes the list (`lrcn.data.split`) and is no row."""
 
+
+_PAPER_LINE = re.compile(r"[^/\s]+/[^/]+\s\d+", re.ASCII)
+"""`Archery/v_Archery_g01_c01 0` (paper.md 5.3)."""
 
 NAME_ERRORS = "surrogateescape"
 """File names need not be text: what this program writes keeps their bytes, and reads them back."""
@@ -276,7 +280,18 @@ def _split_headerless(
     raise DataError(
         f"{path.name} is not understood: its first line is {filled[0][1][:120]!r}. A list has a "
         f"header with a column for the path ({', '.join(COLUMNS['path'])}) and one for the label "
-        f"({', '.join(COLUMNS['label'])}), or lines of `path,label` or `path label`. Add a header."
+        f"({', '.join(COLUMNS['label'])}), or lines of `path,label` or `path label`. "
+        f"{_advice(filled[0][1])}"
+    )
+
+
+def _advice(line: str) -> str:
+    """What to do about a list whose first line is neither a header nor a path with a label."""
+    if _PAPER_LINE.fullmatch(line.strip()) is None:
+        return "Add a header."
+    return (
+        "Lines of `ClassFolder/video label` are the paper's: say so with --layout paper_frames, or"
+        " name the list as the paper does (ucf101_split1_trainVideos.txt)."
     )
 
 
