@@ -19,6 +19,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,7 @@ def read_hypotheses(path: Path) -> dict[str, str]:
     pairs = _pairs(path)
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        double = next(item for item, _ in pairs if item in seen or seen.add(item))  # type: ignore[func-returns-value]
+        double, _ = Counter(item for item, _ in pairs).most_common(1)[0]
         raise DataError(
             f"{path} has {len(pairs)} captions for {len(found)} items, several for {double!r};"
             " a system submits one of each. Keep the best one"
