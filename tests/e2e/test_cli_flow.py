@@ -151,6 +151,7 @@ def test_a_sheet_that_cannot_be_written_is_told(
         (["a", "b", "c"], "3 paths are too many"),
         (["a", "b", "--out", "c.png"], "--show"),
         (["--show", "a.png"], "--out is missing"),
+        (["--show", "a.png", "--out", "b.txt"], "--out is b.txt; with --show it names the .png"),
         (["--show", "a", "b", "c", "--out", "d.png"], "not 3 paths"),
         (["a", "b", "--quality", "0"], "1 to 100"),
         (["a", "b", "--scale", "-1"], "flow.scale"),

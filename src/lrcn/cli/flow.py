@@ -213,8 +213,10 @@ def _show(
     """Draw the flow between two frames, or stored flow."""
     if len(paths) > 2:
         raise UsageError(f"--show takes FRAME_A FRAME_B or VIDEO, not {len(paths)} paths")
-    if out is None or out.suffix.lower() != ".png":
+    if out is None:
         raise UsageError("--out is missing: with --show name the .png to write")
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out is {out}; with --show it names the .png to write")
     refuse_existing_file(out, overwrite=overwrite)
     from lrcn.data.modality import recognised
 

@@ -23,6 +23,9 @@ Command = Callable[..., int | None]
 STDIN = "/dev/stdin"
 """What a lone `-` on the command line becomes."""
 
+_FRACTION = re.compile(r"[+-]?(\d+\.\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+"""A number with a decimal point."""
+
 
 def flattened(group: str) -> Parameter:
     """Decorates a dataclass of options: its fields become options of the command itself."""
@@ -137,8 +140,35 @@ def parse(
         )
     except CycloptsError as error:
         raise UsageError(_message(error, tokens, app, suggest)) from error
+    _refuse_fractions(tokens, app)
     kwargs = dict(bound.kwargs) | {name: filled[name] for name in ignored}
     return Call(function, bound.args, kwargs)
+
+
+def _refuse_fractions(tokens: Sequence[str], app: App) -> None:
+    """Whole numbers are not rounded from others, as the library does.
+
+    Raises:
+        UsageError: an option that counts got a fraction.
+    """
+    fractions: dict[str, str] = {}
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        name, equals, value = token.partition("=")
+        value = value if equals else following
+        if name.startswith("--") and _FRACTION.fullmatch(value) and not float(value).is_integer():
+            fractions[name] = value
+    if not fractions:
+        return
+    words, place = _words(tokens, app), app
+    for word in words.split():
+        place = place[word]
+    for argument in place.assemble_argument_collection():
+        for name in argument.names:
+            if name in fractions and argument.hint in (int, int | None):
+                raise UsageError(
+                    f"{name} is {fractions[name]}; it takes a whole number."
+                    f" See `lrcn {words}--help`"
+                )
 
 
 def command_of(tokens: Sequence[str], commands: Mapping[str, Any]) -> str:

@@ -125,7 +125,7 @@ def _inputs(paths: Sequence[str], *, features: bool) -> Iterator[str | VideoItem
             yield Prediction(path=one.path, video_id=one.path, error=one.reason)
             continue
         try:
-            ids = list_feature_ids(one) if features and is_feature_path(one) else ()
+            ids = list_feature_ids(one) if is_feature_path(one) else ()
         except MediaError:
             ids = ()  # said when its turn comes
         if len(ids) < 2 or Path(one).stem in ids:

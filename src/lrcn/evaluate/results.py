@@ -324,9 +324,16 @@ def _read(document: Mapping[str, Any]) -> Results:
         class_names=tuple(document["class_names"]),
         per_class=tuple(_made(ClassResult, raw) for raw in document["per_class"]),
         confusion=_frozen(document["confusion"]),
-        videos=tuple(_made(VideoResult, raw) for raw in document["videos"]),
+        videos=tuple(_video(raw) for raw in document["videos"]),
         highlights=tuple(_made(Highlight, raw) for raw in document["highlights"]),
         sources=tuple(_made(SourceResult, raw) for raw in sources),
         skipped=tuple(_made(SkippedFile, raw) for raw in document["skipped"]),
         truncated=tuple(document["truncated"]),
     )
+
+
+def _video(raw: Mapping[str, Any]) -> VideoResult:
+    """A video's answer; JSON has no word for a probability that is no number but null."""
+    probs = [math.nan if prob is None else float(prob) for prob in raw["probs"]]
+    answer: VideoResult = _made(VideoResult, {**raw, "probs": probs})
+    return answer

@@ -187,7 +187,9 @@ class FlowConfig:
     motion gives the same grey levels whatever the resolution; none = never."""
 
     def __post_init__(self) -> None:
-        check(0 < self.scale <= 1e6, f"flow.scale must be positive, not {self.scale}")
+        check(
+            0 < self.scale <= 1e6, f"flow.scale must be above 0 and at most 1e6, not {self.scale}"
+        )
         check(
             1 <= self.centre <= 254 and (2 * self.centre) % 1 == 0,
             f"flow.centre must be a whole or half number from 1 to 254, not {self.centre}",

@@ -65,6 +65,8 @@ def test_a_lone_dash_is_a_list_on_stdin() -> None:
         (["group", "iner"], 'unknown command "iner". Did you mean "inner"?'),
         (["greet", "a", "--time", "3"], "unknown option --time. Did you mean --times?"),
         (["greet", "a", "--times", "often"], 'unable to convert "often" into int'),
+        (["greet", "a", "--times", "2.7"], "--times is 2.7; it takes a whole number"),
+        (["group", "inner", "a", "--times=.5"], "--times is .5; it takes a whole number"),
         (["greet", "a", "--times"], "--times needs a value"),
         (["greet"], "NAME is missing"),
         (["greet", "a", "--times", "1", "--times", "2"], "--times specified multiple times"),
@@ -78,6 +80,12 @@ def test_mistakes_are_told_in_one_line(tokens: list[str], text: str) -> None:
     assert text in message
     assert "\n" not in message
     assert "--help`" in message
+
+
+def test_whole_numbers_may_have_a_point() -> None:
+    call = parse(APP, ["greet", "a", "2.7", "--times", "3.0"], {})
+
+    assert (call.args, call.run()) == (("a", "2.7"), 3)
 
 
 def test_a_hint_from_outside_goes_before_the_librarys_own() -> None:

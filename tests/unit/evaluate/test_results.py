@@ -108,6 +108,15 @@ def test_every_truncation_is_refused_not_crashed_on() -> None:
             Results.from_json(text[:length])
 
 
+@pytest.mark.parametrize("probs", ["abc", [None, "x"], 3, None])
+def test_probabilities_that_are_no_numbers_are_refused(probs: object) -> None:
+    document = fake_results(per_class=1).to_dict()
+    document["videos"][0]["probs"] = probs
+
+    with pytest.raises(ResultsError, match="damaged"):
+        Results.from_json(json.dumps(document))
+
+
 def test_missing_parts_and_other_formats_are_named(tmp_path: Path) -> None:
     document = fake_results(per_class=1).to_dict()
     for part in ("protocol", "videos", "per_class"):
