@@ -67,7 +67,12 @@ class StudySettings:
     min_label_count: int = 3
     """Labels that fewer training videos have are left out."""
     train_noise: float = 0.0
-    """Most of a distribution that goes to false labels in training."""
+    """Most of a distribution that goes to false labels in a second stage of training, which starts
+    from the first; 0 = there is no such stage."""
+    noise_steps: int = 600
+    """Updates of the second stage."""
+    noise_lr: float = 1e-3
+    """Its highest rate."""
     beam_size: int = 2
     """Sentences that are kept in the search."""
     length_penalty: float = 1.0
@@ -90,7 +95,7 @@ def find_triplets(msvd: Path) -> Path:
 
 
 def study_experiment(
-    name: str, msvd: Path, *, seed: int, settings: StudySettings
+    name: str, msvd: Path, *, seed: int, settings: StudySettings, start: Path | None = None
 ) -> CaptionExperiment:
     """One training: the recipe, smaller.
 
@@ -99,18 +104,20 @@ def study_experiment(
         msvd: Folder of the data.
         seed: Of weights and order.
         settings: Of the study.
+        start: The run of the first stage, to go on from with noise; None is the first stage.
     """
     base = SEMANTIC_RECIPES[name]()
-    size = settings.hidden_size
+    size, noisy = settings.hidden_size, start is not None
     return replace(
         base,
+        init=None if start is None else str(start),
         dataset=replace(
             base.dataset,
             data=str(msvd.absolute()),
             layout="msvd",
             semantics=str(find_triplets(msvd).absolute()),
             semantic_min_count=settings.min_label_count,
-            semantic_noise=settings.train_noise,
+            semantic_noise=settings.train_noise if noisy else 0.0,
             min_count=settings.min_count,
             captions=settings.captions,
         ),
@@ -118,9 +125,9 @@ def study_experiment(
         train=replace(
             base.train,
             seed=seed,
-            max_steps=settings.steps,
+            max_steps=settings.noise_steps if noisy else settings.steps,
             batch_size=settings.batch_size,
-            lr=settings.lr,
+            lr=settings.noise_lr if noisy else settings.lr,
             warmup_steps=30,
         ),
     )
@@ -179,12 +186,10 @@ def run_study(
     names = [name for name in SEMANTIC_RECIPES if not only or name in only]
     for seed in range(num_seeds):
         for name in names:
-            experiment = study_experiment(name, msvd, seed=seed, settings=settings)
-            run = out / "runs" / f"{name}-{seed}"
             for level in noise:
                 path = out / "sentences" / f"{name}-{seed}-noise{level:g}.json"
                 if not path.is_file():
-                    _finish_training(experiment, run, threads)
+                    run = _trained(name, msvd, out, seed=seed, settings=settings, threads=threads)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     found = say(run, test, triplets, settings, noise=level, seed=seed)
                     write_text(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -221,6 +226,21 @@ def _same_settings(out: Path, settings: StudySettings) -> None:
         )
 
 
+def _trained(
+    name: str, msvd: Path, out: Path, *, seed: int, settings: StudySettings, threads: int | None
+) -> Path:
+    """The run of the last stage; trained, or gone on with, where it is not finished."""
+    run = out / "runs" / f"{name}-{seed}"
+    first = study_experiment(name, msvd, seed=seed, settings=settings)
+    _finish_training(first, run, threads)
+    if not settings.train_noise:
+        return run
+    noisy = run.with_name(f"{run.name}-with-noise")
+    second = study_experiment(name, msvd, seed=seed, settings=settings, start=run)
+    _finish_training(second, noisy, threads)
+    return noisy
+
+
 def _finish_training(experiment: CaptionExperiment, run: Path, threads: int | None) -> None:
     """Train, or go on; a finished run is left as it is."""
     done = run / "finished"
@@ -249,7 +269,14 @@ def _parser() -> argparse.ArgumentParser:
         "--train-noise",
         type=float,
         default=own.train_noise,
-        help="most of a distribution that is false in training (default: 0)",
+        help="most of a distribution that is false in a second stage of training, which goes on"
+        " from the first (default: 0: no such stage)",
+    )
+    parser.add_argument(
+        "--noise-steps",
+        type=int,
+        default=own.noise_steps,
+        help="updates of the second stage (default: 600)",
     )
     parser.add_argument(
         "--noise", type=float, nargs="+", default=list(NOISE), help="levels at test, 0 to 1"
@@ -276,6 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hidden_size=given.hidden_size,
         captions=given.captions,
         train_noise=given.train_noise,
+        noise_steps=given.noise_steps,
     )
     try:
         document = run_study(

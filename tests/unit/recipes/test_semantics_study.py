@@ -19,6 +19,7 @@ from lrcn.recipes.semantics import (
 )
 from lrcn.recipes.semantics_scores import Cell, markdown, score_cells, score_differences
 from lrcn.recipes.video_description import SEMANTIC_RECIPES, SEMANTIC_ROWS
+from lrcn.train.run import load_any_experiment
 
 
 def test_rows_train_their_recipes_and_the_study_makes_them_smaller(tmp_path: Path) -> None:
@@ -31,9 +32,13 @@ def test_rows_train_their_recipes_and_the_study_makes_them_smaller(tmp_path: Pat
     for name in SEMANTIC_RECIPES:
         experiment = study_experiment(name, tmp_path, seed=2, settings=settings)
         assert experiment.dataset.semantics == str(find_triplets(tmp_path))
-        assert experiment.dataset.semantic_noise == 0.5
+        assert experiment.dataset.semantic_noise == 0.0
         assert (experiment.model.hidden_size, experiment.train.seed) == (8, 2)
         assert experiment.train.max_steps == 3
+        noisy = study_experiment(name, tmp_path, seed=2, settings=settings, start=tmp_path / "run")
+        assert noisy.init == str(tmp_path / "run")
+        assert noisy.dataset.semantic_noise == 0.5
+        assert noisy.train.max_steps == settings.noise_steps
 
 
 def test_scores_are_means_over_seeds_and_differences_are_paired() -> None:
@@ -97,7 +102,15 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
     (msvd / "text" / "youtube_video_to_id_mapping.txt").write_text("".join(names))
     counted = [f"{video}\t{a},{b},:3|\n" for video, (a, b) in videos.items()]
     (msvd / "text" / TRIPLETS).write_text("".join(counted))
-    settings = StudySettings(steps=2, hidden_size=4, batch_size=4, min_count=1, min_label_count=1)
+    settings = StudySettings(
+        steps=2,
+        hidden_size=4,
+        batch_size=4,
+        min_count=1,
+        min_label_count=1,
+        train_noise=0.5,
+        noise_steps=1,
+    )
     given = {"num_seeds": 1, "noise": (0.0, 0.5), "keys": ("bleu_4", "cider_d"), "threads": 1}
 
     document = run_study(msvd, out, settings, **given)  # type: ignore[arg-type]
@@ -109,6 +122,11 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(document["differences"]) == 6
     kept = json.loads((out / "semantics.json").read_text())
     assert kept["settings"]["steps"] == 2
+    runs = out / "runs"
+    for name in SEMANTIC_RECIPES:
+        noisy = load_any_experiment(runs / f"{name}-0-with-noise")
+        assert noisy.init == str(runs / f"{name}-0")
+        assert load_any_experiment(runs / f"{name}-0").init is None
     monkeypatch.setattr(semantics, "train", None)
     monkeypatch.setattr(semantics, "say", None)
     assert run_study(msvd, out, settings, **given)["cells"] == document["cells"]  # type: ignore[arg-type]
