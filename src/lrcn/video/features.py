@@ -6,6 +6,7 @@ import os
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def read_features(path: str | os.PathLike[str], video_id: str | None = None) -> 
         array = reader(Path(path), video_id)
     except (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError) as error:
         raise MediaError(f"{name}: cannot be read as features ({error}); save it anew") from error
-    except (zipfile.BadZipFile, zlib.error, SyntaxError, MemoryError) as error:
+    except (zipfile.BadZipFile, zlib.error, SyntaxError, TokenError, MemoryError) as error:
         raise MediaError(f"{name}: is damaged ({error}); save it anew") from error
     return _checked(array, name)
 

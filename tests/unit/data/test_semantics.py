@@ -20,6 +20,9 @@ FILES = {
     "b.jsonl": '{"id": 1, "nodes": {"verb": {"cut": 0.75, "peel": 0.25}, '
     '"object": {"bell pepper": 1}}}\n',
     "c.csv": "id,node,label,prob\n1,verb,cut,0.75\n1,verb,peel,0.25\n1,object,bell pepper,2\n",
+    "d.csv": "id,node,label,count\n1,verb, cut,3\n1,verb ,peel,1\n1,object,bell pepper,9\n",
+    "e.jsonl": '{"id": 1.0, "verb": {"cut": 0.5, "cut ": 0.25, "peel": 0.25}, '
+    '"object": "bell pepper", "tool": null, "place": {}}\n',
 }
 
 
@@ -89,6 +92,16 @@ def test_softmax_of_several_recognisers(tmp_path: Path) -> None:
             '{"class_names": ["a", "a"], "videos": [{"video_id": "1", "probs": [0.5, 0.5]}]}',
             "'a' stands 2 times",
         ),
+        ("a.jsonl", '{"id": 1, "verb": ' + "[" * 50_000, "line 1 is not JSON"),
+        ("a.jsonl", '{"id": 1, "verb": 0}', "a label or an object"),
+        ("a.jsonl", '{"id": 1, " ": "cut"}', "a node without a name"),
+        ("a.csv", "id,verb\n1," + "k" * 200_000, "no table"),
+        ("a.csv", "id,node,label,logit\n1,verb,cut,2\n", "columns id, node, label, logit"),
+        ("a.csv", "id,node,label,prob,count\n1,verb,cut,1,2\n", "columns id, node"),
+        ("a.txt", "\ta,b,c:2|", "an id, a tab"),
+        ("a.txt", "vid1 a,b,c:2|", "an id, a tab"),
+        ("a.txt", f"vid1\ta,b,c:{'9' * 400}|", "subject,verb,object"),
+        ("a.txt", f"vid1\ta,b,c:{'9' * 5000}|", "subject,verb,object"),
     ],
 )
 def test_what_is_wrong_is_said(name: str, text: str, match: str, tmp_path: Path) -> None:
@@ -126,6 +139,20 @@ def test_arrays_of_another_kind_are_refused(
     np.savez(tmp_path / "a.npz", **(arrays | changed))
     with pytest.raises(DataError, match=match):
         read_semantics(str(tmp_path / "a.npz"))
+
+
+def test_a_damaged_archive_is_refused_whatever_byte_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, ids=np.array(["1"]), verb=np.ones((1, 1)), verb_labels=np.array(["cut"]))
+    content = path.read_bytes()
+    refused = 0
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x29]) + content[place + 1 :])
+        try:
+            assert read_semantics(str(path)).keys() == {"1"}
+        except DataError:
+            refused += 1
+    assert refused > len(content) // 2
 
 
 def test_predictions_of_other_nodes_are_refused(tmp_path: Path) -> None:

@@ -91,6 +91,15 @@ def test_damage_is_a_media_error(tmp_path, suffix, damage):
         read_features(path, "v")
 
 
+def test_a_header_that_is_no_python_is_a_media_error(tmp_path):
+    np.save(tmp_path / "v.npy", FEATURES)
+    content = (tmp_path / "v.npy").read_bytes()
+    (tmp_path / "v.npy").write_bytes(content.replace(b"}", b" ", 1))
+
+    with pytest.raises(MediaError, match=r"v\.npy"):
+        read_features(tmp_path / "v.npy")
+
+
 def test_names(tmp_path):
     assert is_feature_path("a.NPY")
     assert not is_feature_path("a.mp4")

@@ -2,8 +2,8 @@
 
 - JSONL: a line per item, `{"id": "v1", "activity": "cut", "tool": {"knife": 0.7, "fork": 0.3}}`;
   the nodes may also stand under "nodes".
-- CSV: `id,node,label,prob` with a line per label (prob may be absent: 1), or `id` and one column a
-  node with a label in each cell.
+- CSV: `id,node,label,prob` with a line per label (prob, also called probability, weight or count,
+  may be absent: 1), or `id` and one column a node with a label in each cell.
 - .npz: `ids`, and for every node `<node>` (N x K) with its labels `<node>_labels` (K).
 - `GTTriplets_SVO_Freq.txt`: MSVD's counted triplets, as nodes subject, verb, object.
 - A results file of `lrcn evaluate`: node activity with the softmax over its classes.
@@ -18,11 +18,14 @@ import csv
 import io
 import json
 import math
+import re
 import sys
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -39,6 +42,8 @@ Semantics = dict[str, Beliefs]
 
 _Weights = dict[str, dict[str, dict[str, float]]]
 _ID_NAMES = ("id", "item_id", "video_id", "image_id")
+_WEIGHT_NAMES = ("prob", "probability", "weight", "count")
+_COUNT = re.compile(r"[0-9]{1,18}")
 _TRIPLET = ("subject", "verb", "object")
 
 
@@ -62,7 +67,13 @@ def read_semantics(files: str) -> Semantics:
             )
         for item_id, nodes in _read(path, node if equals else "activity").items():
             own = joined.setdefault(item_id, {})
-            for key, weights in nodes.items():
+            for name, weights in nodes.items():
+                key = name.strip()
+                if not key:
+                    raise DataError(
+                        f"{path}: {item_id} has a node without a name; every label belongs to one."
+                        " Mend the file"
+                    )
                 if key in own:
                     raise DataError(
                         f"{path} has the node {key!r} of {item_id}, which another file has too;"
@@ -97,6 +108,7 @@ def _read(path: Path, node: str) -> _Weights:
 
 
 def _normalised(weights: Mapping[str, float], where: str) -> dict[str, float]:
+    """Shares of 1; blanks around a label do not make it another."""
     for label, weight in weights.items():
         number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not number or not 0 <= weight <= sys.float_info.max:
@@ -110,7 +122,10 @@ def _normalised(weights: Mapping[str, float], where: str) -> dict[str, float]:
     if largest <= 0:
         raise DataError(f"{where}: all weights are 0; one must be above. Mend the file")
     # The largest first: the sum of very large weights would be no number.
-    shares = {label: weight / largest for label, weight in weights.items() if weight > 0}
+    shares: dict[str, float] = {}
+    for label, weight in weights.items():
+        if weight > 0:
+            shares[label.strip()] = shares.get(label.strip(), 0.0) + weight / largest
     total = math.fsum(shares.values())
     return {label: share / total for label, share in shares.items()}
 
@@ -123,7 +138,7 @@ def _lines(path: Path) -> _Weights:
         where = f"{path.name}, line {number}"
         try:
             entry = json.loads(line, object_pairs_hook=_without_doubles)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{where} is not JSON: {error}. Mend the line") from error
         if not isinstance(entry, dict):
             raise DataError(f"{where} is {shown(entry)}; an object is needed. Mend the line")
@@ -132,7 +147,8 @@ def _lines(path: Path) -> _Weights:
         if not isinstance(nodes, dict) or not nodes:
             raise DataError(f"{where} has no node; labels by node are needed. Mend the line")
         _refuse_double(found, item_id, where)
-        found[item_id] = {k: _weights_of(v, f"{where}, {k}") for k, v in nodes.items() if v}
+        known = {k: v for k, v in nodes.items() if v is not None and v not in ("", {}, [])}
+        found[item_id] = {k: _weights_of(v, f"{where}, {k}") for k, v in known.items()}
     return found
 
 
@@ -169,6 +185,8 @@ def _refuse_equal(names: Sequence[str]) -> None:
 def _id_of(entry: Mapping[str, Any], where: str) -> str:
     for name in _ID_NAMES:
         value = entry.get(name)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
             return str(value).strip()
     raise DataError(f"{where} has no id; {', '.join(_ID_NAMES)} give one, text or a number. Add it")
@@ -180,47 +198,73 @@ def _refuse_double(found: _Weights, item_id: str, where: str) -> None:
 
 
 def _table(path: Path) -> _Weights:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
-    names = list(reader.fieldnames or ())
-    try:
-        _refuse_equal(names)
-    except ValueError as error:
-        raise DataError(f"{path.name}: the column {error}; every one needs its name") from error
-    long = {"node", "label"} <= set(names)
     found: _Weights = {}
-    for row in reader:
-        where = f"{path.name}, line {reader.line_num}"
-        if None in row or None in row.values():
-            raise DataError(
-                f"{where} has not as many cells as the header ({', '.join(names)}). Mend the line"
-            )
+    for where, row in _rows(path):
         item_id = _id_of(row, where)
-        if long:
-            if not row["node"].strip():
-                raise DataError(f"{where} names no node; every label belongs to one. Mend the line")
-            labels = found.setdefault(item_id, {}).setdefault(row["node"], {})
-            labels[row["label"]] = labels.get(row["label"], 0.0) + _number(row, where)
+        if "node" not in row or "label" not in row:
+            _refuse_double(found, item_id, where)
+            found[item_id] = {k: {v: 1.0} for k, v in row.items() if k not in _ID_NAMES and v}
             continue
-        _refuse_double(found, item_id, where)
-        found[item_id] = {k: {v: 1.0} for k, v in row.items() if k not in _ID_NAMES and v}
+        if not row["node"].strip():
+            raise DataError(f"{where} names no node; every label belongs to one. Mend the line")
+        labels = found.setdefault(item_id, {}).setdefault(row["node"].strip(), {})
+        labels[row["label"]] = labels.get(row["label"], 0.0) + _number(row, where)
     return found
 
 
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where a line stands, and its cells by column."""
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
+    try:
+        names = list(reader.fieldnames or ())
+        _check_columns(names, path.name)
+        for row in reader:
+            where = f"{path.name}, line {reader.line_num}"
+            if None in row or None in row.values():
+                raise DataError(
+                    f"{where} has not as many cells as the header ({', '.join(names)}). Mend the"
+                    " line"
+                )
+            yield where, row
+    except csv.Error as error:
+        raise DataError(f"{path.name} is no table: {error}. Check the quotes in it") from error
+
+
+def _check_columns(names: Sequence[str], file_name: str) -> None:
+    try:
+        _refuse_equal(names)
+    except ValueError as error:
+        raise DataError(f"{file_name}: the column {error}; every one needs its name") from error
+    if {"node", "label"} <= set(names):
+        others = [n for n in names if n not in (*_ID_NAMES, "node", "label")]
+        if len(others) > 1 or not set(others) <= set(_WEIGHT_NAMES):
+            raise DataError(
+                f"{file_name} has the columns {', '.join(names)}; beside the id, node and label"
+                f" one of {', '.join(_WEIGHT_NAMES)} may stand. Rename or remove the others"
+            )
+
+
 def _number(row: Mapping[str, str], where: str) -> float:
-    text = row.get("prob", "1")
+    name, text = next(((n, row[n]) for n in _WEIGHT_NAMES if n in row), ("", "1"))
     try:
         return float(text)
     except ValueError as error:
-        raise DataError(f"{where}: prob is {text!r}; a number is needed. Mend the line") from error
+        raise DataError(
+            f"{where}: {name} is {text!r}; a number is needed. Mend the line"
+        ) from error
 
 
 def _npz(path: Path) -> _Weights:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        # numpy leaves a damaged archive open that it opened itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
         return _of_arrays(arrays)
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (
+        *(OSError, EOFError, ValueError, TypeError, SyntaxError, MemoryError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error, TokenError),
+    ) as error:
         raise DataError(
             f"{path} is no .npz of predictions: {error}. Needed are the arrays ids, and for every"
             " node <node> with <node>_labels, of text and numbers. Write it again"
@@ -293,14 +337,19 @@ def _triplets(path: Path) -> _Weights:
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
-        item_id, _, rest = line.partition("\t")
+        item_id, tab, rest = line.partition("\t")
+        if not item_id.strip() or not tab:
+            raise DataError(
+                f"{path.name}, line {number} is {shown(line)}; an id, a tab and triplets are"
+                " needed. Mend the line, or name the file .jsonl or .csv if it is one"
+            )
         nodes: dict[str, dict[str, float]] = {name: {} for name in _TRIPLET}
         for one in filter(None, (cell.strip() for cell in rest.split("|"))):
             words, _, text = one.rpartition(":")
             labels = words.split(",")
-            if len(labels) != len(_TRIPLET) or not text.isdecimal():
+            if len(labels) != len(_TRIPLET) or not _COUNT.fullmatch(text):
                 raise DataError(
-                    f"{path.name}, line {number} has {one[:80]!r}; subject,verb,object:count is"
+                    f"{path.name}, line {number} has {shown(one)}; subject,verb,object:count is"
                     " needed. Mend the line, or name the file .jsonl or .csv if it is one"
                 )
             _count(nodes, labels, int(text))
