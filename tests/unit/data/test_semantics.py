@@ -146,13 +146,13 @@ def test_a_damaged_archive_is_refused_whatever_byte_is_wrong(tmp_path: Path) -> 
     np.savez(path, ids=np.array(["1"]), verb=np.ones((1, 1)), verb_labels=np.array(["cut"]))
     content = path.read_bytes()
     refused = 0
-    for place in range(len(content)):
+    for place in range(0, len(content), 5):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x29]) + content[place + 1 :])
         try:
             assert read_semantics(str(path)).keys() == {"1"}
         except DataError:
             refused += 1
-    assert refused > len(content) // 2
+    assert refused > len(content) // 10
 
 
 def test_predictions_of_other_nodes_are_refused(tmp_path: Path) -> None:
