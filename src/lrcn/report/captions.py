@@ -221,8 +221,9 @@ def _pictures(results: CaptionResults) -> list[str]:
         " people wrote.",
         "note",
     )
+    kind = "clips photos" if results.protocol.media == "image" else "clips"
     return [
-        section(part, title, lead, f'<div class="clips">\n{"".join(cards)}\n</div>')
+        section(part, title, lead, f'<div class="{kind}">\n{"".join(cards)}\n</div>')
         for part, title, cards in (
             ("best", "Best sentences", [_card(one, key) for one in best]),
             ("worst", "Worst sentences", [_card(one, key) for one in worst]),
@@ -240,7 +241,7 @@ def _card(one: CaptionResult, key: str) -> str:
     people = "".join(f"<li>{text(sentence)}</li>" for sentence in one.references)
     return (
         f'<article class="clip">{shown}<div><b>{text(one.caption) or "(nothing)"}</b>'
-        f"<div>{NAMES[key]} {_number(one.scores[key])}, log-probability {one.log_prob:.2f}</div>"
+        f'<div class="note">{NAMES[key]} {_number(one.scores[key])}, log-probability {one.log_prob:.2f}</div>'
         f'<ul class="note">{people}</ul><div class="name">{text(one.item_id)}</div></div></article>'
     )
 
@@ -323,6 +324,8 @@ def _conditions(run: CaptionRun) -> str:
 
 
 def _words(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_words(v)}" for name, v in value.items())
     if isinstance(value, list | tuple):
