@@ -9,10 +9,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lrcn.errors import OutputError
 from lrcn.structures import SkippedFile
+
+if TYPE_CHECKING:
+    from lrcn.metrics.caption_scores import Difference
 
 _PIPE_WIDTH = 160
 """Columns of a table that is not shown on a terminal: nothing is cut off."""
@@ -58,6 +61,20 @@ def print_table(
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     console.print(table)
+
+
+def print_differences(differences: Mapping[str, Difference]) -> None:
+    """How much higher a second system's captions score than a first's."""
+    rows = []
+    for key, found in differences.items():
+        low, high = found.interval
+        between = f"{low:+.4f} to {high:+.4f}"
+        rows.append(
+            (key, found.first, found.second, f"{found.difference:+.4f}", between, found.p_value)
+        )
+    headers = ("score", "first", "second", "gain", "95 % interval", "p")
+    print_line("second against first, on the same items (paired bootstrap)")
+    print_table(headers, rows)
 
 
 def _cell(value: Any) -> str:

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lrcn.cli.options import DEFAULTS, ComputeOptions
-from lrcn.cli.output import print_json, print_line, print_table, refuse_existing_file, say
+from lrcn.cli.output import (
+    print_differences,
+    print_json,
+    print_line,
+    print_table,
+    refuse_existing_file,
+    say,
+)
 from lrcn.cli.parser import UsageError, option, several
 
 if TYPE_CHECKING:
@@ -105,7 +112,7 @@ def score(
     for path, scores, more in zip(systems, found, varied, strict=True):
         _print_scores(path, scores, more, compute.seed_or_zero, intervals=not no_intervals)
     if differences:
-        _print_differences(differences)
+        print_differences(differences)
     return 0
 
 
@@ -204,16 +211,3 @@ def _print_scores(
     print_table(("score", "value", *(["95 % interval"] if bounds else [])), rows)
     print_table(("captions", "value"), list(more.items()))
     print_line()
-
-
-def _print_differences(differences: Mapping[str, Difference]) -> None:
-    rows = []
-    for key, found in differences.items():
-        low, high = found.interval
-        between = f"{low:+.4f} to {high:+.4f}"
-        rows.append(
-            (key, found.first, found.second, f"{found.difference:+.4f}", between, found.p_value)
-        )
-    headers = ("score", "first", "second", "gain", "95 % interval", "p")
-    print_line("second against first, on the same items (paired bootstrap)")
-    print_table(headers, rows)

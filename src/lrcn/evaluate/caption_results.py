@@ -17,6 +17,16 @@ from lrcn.evaluate.retrieval import RetrievalResults
 from lrcn.structures import SkippedFile
 
 
+def task_of_file(path: Path) -> str | None:
+    """What a results file is about: "caption", "retrieval", ...; None for classes.
+
+    Raises:
+        ResultsError: it cannot be read.
+    """
+    task = _read(path).get("task")
+    return None if task is None else str(task)
+
+
 def load_caption_results(path: Path) -> CaptionResults:
     """Read a results file.
 

@@ -241,7 +241,8 @@ def _card(one: CaptionResult, key: str) -> str:
     people = "".join(f"<li>{text(sentence)}</li>" for sentence in one.references)
     return (
         f'<article class="clip">{shown}<div><b>{text(one.caption) or "(nothing)"}</b>'
-        f'<div class="note">{NAMES[key]} {_number(one.scores[key])}, log-probability {one.log_prob:.2f}</div>'
+        f'<div class="note">{NAMES[key]} {_number(one.scores[key])},'
+        f" log-probability {one.log_prob:.2f}</div>"
         f'<ul class="note">{people}</ul><div class="name">{text(one.item_id)}</div></div></article>'
     )
 

@@ -73,6 +73,8 @@ def test_the_page_shows_everything_and_loads_nothing(run: Path, tmp_path: Path) 
     assert "a red &lt;dog&gt; runs" in page
     assert "green &amp; blue grass" in page
     assert "epoch 1: the captioner collapses" in page
+    assert '<div class="clips photos">' in page
+    assert "<dd>None</dd>" not in page
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "the references of these items" in page
 
