@@ -52,9 +52,10 @@ class Repeats:
         text = f"{self.num_repeated} of {self.num_frames} frames repeat the one before"
         if self.every is None:
             return f"{text}: their flow is blank"
+        rate = "twice" if self.every == 2 else f"{self.every}/{self.every - 1} of"
         return (
             f"{text}, one in {self.every}: their flow is blank. A video of a lower rate was taken"
-            f" at {self.every}/{self.every - 1} of its rate; take its frames at its own"
+            f" at {rate} its rate; take its frames at its own"
         )
 
     def to_dict(self) -> dict[str, Any]:

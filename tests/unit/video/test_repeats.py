@@ -33,8 +33,8 @@ def test_moving_frames_repeat_nothing(frames):
     assert _found(frames) is None
 
 
-@pytest.mark.parametrize("every", [2, 5, 6])
-def test_regular_copies_tell_the_rate(frames, every):
+@pytest.mark.parametrize(("every", "rate"), [(2, "twice"), (5, "5/4 of"), (6, "6/5 of")])
+def test_regular_copies_tell_the_rate(frames, every, rate):
     shown = [t - t // every for t in range(50)]
 
     found = _found(frames[shown])
@@ -42,6 +42,7 @@ def test_regular_copies_tell_the_rate(frames, every):
     assert found is not None
     assert (found.num_frames, found.num_repeated, found.every) == (50, 49 // every, every)
     assert f"one in {every}" in str(found)
+    assert f"taken at {rate} its rate" in str(found)
 
 
 def test_irregular_copies_are_counted(frames):
