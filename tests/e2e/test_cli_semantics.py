@@ -87,3 +87,6 @@ def test_the_softmax_of_two_recognisers_becomes_sentences(lrcn: Run, tmp_path: P
     assert {Path(item).stem: text for item, text in said_of.items()}.items() <= {
         Path(item).stem: text for item, text in anew.items()
     }.items()
+    code, _, said = lrcn("caption", run, world / "film.mp4", *QUICK)
+    assert code == 2
+    assert "Give files of those (.jsonl, .csv, .npz)" in said

@@ -188,9 +188,21 @@ def _inputs(saved: SavedCaptioner, paths: Sequence[str], *, quiet: bool) -> Iter
 
 
 def _believed(space: LabelSpace, paths: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
-    """Every item of files of semantic predictions, with what the model gets of it."""
-    from lrcn.data.semantics import SemanticSource
+    """Every item of files of semantic predictions, with what the model gets of it.
 
+    Raises:
+        UsageError: a photo or a video was given.
+    """
+    from lrcn.data.images import is_photo_path
+    from lrcn.data.semantics import SemanticSource
+    from lrcn.video.source import is_video_path
+
+    for path in paths:
+        if is_photo_path(path) or is_video_path(path):
+            raise UsageError(
+                f"{path} is a photo or a video, and this captioner looks at none: it was trained on"
+                " semantic predictions. Give files of those (.jsonl, .csv, .npz)"
+            )
     source = SemanticSource.read(",".join(paths), space)
     for item_id, beliefs in source.semantics.items():
         yield item_id, space.features(beliefs)
