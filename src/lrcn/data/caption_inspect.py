@@ -17,7 +17,8 @@ from lrcn.data.captions.build import with_caption_items
 from lrcn.data.datasets.entries import count
 from lrcn.data.images import read_image
 from lrcn.data.leaks import Leak
-from lrcn.data.scan import scan_file
+from lrcn.data.scan import FileReport, scan_file
+from lrcn.data.suspects import begins_after_end
 from lrcn.data.twins import find_twins
 from lrcn.errors import DataError, MediaError
 from lrcn.structures import CaptionItem, CaptionList, Media, SkippedFile, Split
@@ -26,6 +27,7 @@ from lrcn.video.features import is_feature_path, read_features
 
 _SHOWN = 10
 """Lines per list; the JSON form has all."""
+_TOO_LATE = "its interval begins after the end"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +41,18 @@ class CaptionInspection:
     """Items whose files have equal content under several names."""
     leaks: tuple[tuple[str, str, Leak], ...]
     """(part, other part, leak) where the data set has parts of its own."""
+    too_late: tuple[CaptionItem, ...] = ()
+    """Intervals that begin after the end of their video."""
     sizes: Counter[str] = field(repr=False)
     """"640x480" to how many photos or videos."""
 
     @property
     def num_problems(self) -> int:
-        """Absent and unreadable files, items without captions, duplicates and leaks together."""
+        """All that is wrong, together: files, captions, intervals, duplicates and leaks."""
         return (
             len(self.captions.skipped)
             + len(self.unreadable)
+            + len(self.too_late)
             + sum(len(same) - 1 for same in self.duplicates)
             + len(self.leaks)
         )
@@ -56,6 +61,7 @@ class CaptionInspection:
         """Ids of the items that a clean list does without, and why: unreadable, or a leak."""
         reasons = {file.path: file.reason for file in self.unreadable}
         out = {i.item_id: reasons[i.path] for i in self.captions.items if i.path in reasons}
+        out |= dict.fromkeys((item.item_id for item in self.too_late), _TOO_LATE)
         for part, _, leak in self.leaks:
             for item in self.captions.items:
                 if item.split == part and item.item_id in leak.train_ids:
@@ -108,6 +114,7 @@ class CaptionInspection:
             "sizes": dict(self.sizes.most_common()),
             "missing": [asdict(skipped) for skipped in found.skipped],
             "unreadable": [asdict(file) for file in self.unreadable],
+            "begins_after_end": [item.item_id for item in self.too_late],
             "duplicates": [[item.path for item in same] for same in self.duplicates],
             "leaks": [
                 {"parts": [first, second], **asdict(leak)} for first, second, leak in self.leaks
@@ -137,13 +144,16 @@ def inspect_captions(
     items = [firsts[path] for path in dict.fromkeys(item.path for item in captions.items)]
     unreadable: list[SkippedFile] = []
     sizes: Counter[str] = Counter()
+    reports: dict[str, FileReport] = {}
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         probes = pool.map(lambda item: _probe(item, captions.media), items)
-        for done, (item, (size, reason)) in enumerate(zip(items, probes, strict=True), 1):
-            if reason is not None:
-                unreadable.append(SkippedFile(path=item.path, reason=reason))
-            elif size:
-                sizes[size] += 1
+        for done, (item, probe) in enumerate(zip(items, probes, strict=True), 1):
+            if probe.fault is not None:
+                unreadable.append(SkippedFile(path=item.path, reason=probe.fault))
+            else:
+                sizes[probe.size] += 1
+            if probe.report is not None:
+                reports[item.path] = probe.report
             if progress is not None:
                 progress(done, len(items))
     twins = find_twins([as_video(item) for item in captions.items])
@@ -152,6 +162,11 @@ def inspect_captions(
         unreadable=tuple(unreadable),
         duplicates=tuple(tuple(captions.items[i] for i in places) for places in twins),
         leaks=refuse_caption_leaks(_parts(captions), allow_leaks=True),
+        too_late=tuple(
+            item
+            for item in captions.items
+            if item.path in reports and begins_after_end(as_video(item), reports[item.path])
+        ),
         sizes=sizes,
     )
 
@@ -189,20 +204,31 @@ def _row(item: CaptionItem, path: Path) -> dict[str, Any]:
     return row | {key: value for key, value in optional.items() if value is not None}
 
 
-def _probe(item: CaptionItem, media: Media) -> tuple[str, str | None]:
-    """The size in pixels, and why the file cannot be used (None when it can)."""
+@dataclass(frozen=True, kw_only=True)
+class _Probe:
+    """What was found in one file."""
+
+    size: str = ""
+    """In pixels: "640x480"."""
+    fault: str | None = None
+    """Why the file cannot be used."""
+    report: FileReport | None = None
+    """Of a video that can be read."""
+
+
+def _probe(item: CaptionItem, media: Media) -> _Probe:
     try:
         if is_feature_path(item.path):
-            return f"{read_features(item.path, item.item_id).shape[1]} features", None
+            return _Probe(size=f"{read_features(item.path, item.item_id).shape[1]} features")
         if media == "image":
             height, width = read_image(item.path).shape[1:]
-            return f"{width}x{height}", None
+            return _Probe(size=f"{width}x{height}")
     except (MediaError, OSError) as error:
-        return "", str(error).removeprefix(f"{item.path}: ")
+        return _Probe(fault=str(error).removeprefix(f"{item.path}: "))
     report = scan_file(as_video(item))
     if report.status == "unreadable":
-        return "", report.reason or "unreadable"
-    return f"{report.width}x{report.height}", None
+        return _Probe(fault=report.reason or "unreadable")
+    return _Probe(size=f"{report.width}x{report.height}", report=report)
 
 
 def _parts(captions: CaptionList) -> dict[str, CaptionList]:
@@ -245,6 +271,7 @@ def _problems(found: CaptionInspection) -> list[str]:
     sections = (
         ("missing", [f"{s.path}: {s.reason}" for s in found.captions.skipped]),
         ("unreadable", [f"{file.path}: {file.reason}" for file in found.unreadable]),
+        ("interval begins after the end", [_interval(item) for item in found.too_late]),
         (
             "duplicates (equal content)",
             [" = ".join(item.path for item in same) for same in found.duplicates],
@@ -257,6 +284,10 @@ def _problems(found: CaptionInspection) -> list[str]:
         lines += [f"  {text}" for text in texts[:_SHOWN]]
         lines += [f"  ... and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
     return lines
+
+
+def _interval(item: CaptionItem) -> str:
+    return f"{item.path} from {item.start_seconds:g} seconds"
 
 
 def _verdict(found: CaptionInspection) -> str:

@@ -94,3 +94,17 @@ def test_videos_are_read_to_their_end(tmp_path: Path) -> None:
 
     assert found.sizes == {"32x16": 1}
     assert [Path(file.path).name for file in found.unreadable] == ["b.mp4"]
+
+
+def test_an_interval_after_the_end_is_left_out(tmp_path: Path) -> None:
+    """The file is as good as ever: other intervals of it stay."""
+    put_video(tmp_path / "a.avi")
+    rows = "a.avi,he cuts,0,0.2\na.avi,he sleeps,50,60\n"
+    path = put_text(tmp_path / "list.csv", f"path,caption,start_seconds,end_seconds\n{rows}")
+    found = inspect_captions(read_captions(path))
+
+    late = [item.item_id for item in found.captions.items if item.captions == ("he sleeps",)]
+    assert found.to_dict()["begins_after_end"] == late
+    assert found.left_out() == {late[0]: "its interval begins after the end"}
+    assert found.num_problems == 1
+    assert "a.avi from 50 seconds" in str(found)
