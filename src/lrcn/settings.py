@@ -13,6 +13,7 @@ import functools
 import inspect
 import itertools
 import os
+import sys
 import textwrap
 import types
 import typing
@@ -271,7 +272,7 @@ def _choices(kind: Any) -> list[Any]:
 
 
 def _coerce(kind: Any, value: Any) -> Any:
-    """The value as `kind`, or `_BAD`. Whole floats pass as int; nothing else is bent."""
+    """The value as `kind`, or `_BAD`. Whole floats pass as int; nan and inf are no numbers."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         for option in get_args(kind):
@@ -303,7 +304,8 @@ def _coerce_scalar(kind: Any, value: Any) -> Any:
         return int(value) if number and (whole or isinstance(value, int)) else _BAD
     if kind is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if number else _BAD
+        finite = number and abs(value) <= sys.float_info.max
+        return float(value) if finite else _BAD
     if kind is str:
         return str(value) if isinstance(value, str) else _BAD
     return value if kind is Any else _BAD

@@ -97,6 +97,9 @@ def test_dashes_are_underscores():
         ({"num": "2.5"}, "num: '2.5' is not allowed; it takes integer"),
         ({"train": "4"}, "train: expected settings below it"),
         ({"train.lr": "-1"}, "lr must be positive, not -1.0"),
+        ({"train.lr": "nan"}, "train.lr: 'nan' is not allowed; it takes number"),
+        ({"train.lr": "inf"}, "train.lr: 'inf' is not allowed; it takes number"),
+        ({"train.lr": "1" + 400 * "0"}, "train.lr: '?10+'? is not allowed; it takes number"),
         ({"train.on": "1"}, "train.on: '1' is not allowed; it takes true|false"),
     ],
 )
