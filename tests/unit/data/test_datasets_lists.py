@@ -178,6 +178,7 @@ def test_refused_lists(root: Path, text: str, message: str) -> None:
     ("text", "message"),
     [
         ('{"path": "a.mp4"', r"is not JSON lines"),
+        (100_000 * "[", r"is not JSON lines"),
         ('["a.mp4", "run"]', r"line 1 is \"a\.mp4\""),
         ('{"path": "a.mp4", "label": true}', r"line 1: label is true; text or a number"),
         ('{"path": ["a.mp4"], "label": "run"}', r"line 1: path is \[\"a\.mp4\"\]"),

@@ -131,7 +131,7 @@ def read_header(path: Path) -> tuple[str, ...]:
     if path.suffix.lower() in JSON_EXTENSIONS:
         try:
             first = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ()
         return tuple(str(k).lower() for k in first) if isinstance(first, dict) else ()
     delimiter = next((d for d in ("\t", ",", ";", "|") if d in line), " ")
@@ -320,7 +320,7 @@ def _json_objects(path: Path, text: str) -> list[tuple[int, dict[str, Any]]]:
             for number, line in enumerate(text.split("\n"), 1):
                 if line.strip():
                     numbered.append((number, json.loads(line)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path.name} is not JSON lines: {error}. Every line is one object "
             f'({{"path": "a.mp4", "label": "run"}}). Mend the line.'
