@@ -180,6 +180,9 @@ def test_photos_and_images_folder(command, tmp_path: Path) -> None:
         ("path,caption", ["--recipe", "captions", "--task", "activity"], "Leave one of them out"),
         ("path,caption", ["--modality", "flow"], "--modality belong to classes"),
         ("path,label", ["--images", "."], "--images belongs to sentences"),
+        ("foo,bar", ["--images", "."], "one for the caption"),
+        ("path,caption", ["--lr", "nan"], "train.lr"),
+        ("path,caption", ["--lr", "inf"], "train.lr"),
     ],
 )
 def test_contradictions_are_errors(

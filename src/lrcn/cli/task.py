@@ -24,6 +24,7 @@ def choose_task(
     config: Path | None,
     continued: AnyExperiment | None,
     data: Path | None,
+    has_images: bool = False,
 ) -> Task:
     """What is to be learnt.
 
@@ -33,6 +34,7 @@ def choose_task(
         config: `--config`, whose settings are for one of the two.
         continued: The experiment of the run that is resumed.
         data: `--data`.
+        has_images: Whether `--images` was given, which belongs to sentences.
 
     Raises:
         UsageError: what was said contradicts itself, or DATA can be learnt in two ways.
@@ -55,11 +57,14 @@ def choose_task(
     decided = next(iter(said.values()), None)
     if data is None:
         return decided or "activity"
-    return _of_data(data, decided, next(iter(said), ""))
+    return _of_data(data, decided, next(iter(said), ""), has_images=has_images)
 
 
-def _of_data(data: Path, decided: Task | None, by: str) -> Task:
+def _of_data(data: Path, decided: Task | None, by: str, *, has_images: bool) -> Task:
     """What DATA can be learnt for, checked against what was decided before.
+
+    A list with neither labels nor sentences, or none at all, is read as sentences where
+    `--images` was given: their reader then says what is wrong with it.
 
     Raises:
         UsageError: it cannot be learnt for that, or for both.
@@ -79,7 +84,8 @@ def _of_data(data: Path, decided: Task | None, by: str) -> Task:
             f"{data} has labels and sentences, and one model learns one of them."
             " Say which: --task activity or --task caption"
         )
-    return "caption" if sentences else "activity"
+    meant = has_images and not labels and not data.is_dir()
+    return "caption" if sentences or meant else "activity"
 
 
 def _of_config(config: Path) -> Task | None:
@@ -103,7 +109,7 @@ def _has_labels(data: Path) -> bool:
     if line.lstrip().startswith(("{", "[")):
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         names = list(row) if isinstance(row, dict) else []
     else:

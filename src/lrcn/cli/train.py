@@ -123,7 +123,14 @@ def train(
     }
     given = {key: value for key, value in flags.items() if value is not None}
     continued = _continued(out, config) if resume else None
-    kind = choose_task(task, recipe=recipe, config=config, continued=continued, data=data)
+    kind = choose_task(
+        task,
+        recipe=recipe,
+        config=config,
+        continued=continued,
+        data=data,
+        has_images=images is not None,
+    )
     tree = read_config(config) if config else None
     experiment: AnyExperiment
     if kind == "caption":
