@@ -70,7 +70,7 @@ def test_evaluate_gives_the_fields_scores_with_intervals_and_protocol(command, r
     for key in ("bleu_1", "bleu_4", "rouge_l", "cider", "cider_d"):
         low, high = found[f"{key}_interval"]
         assert low <= found[key] <= high
-    assert found["protocol"]["decoding"]["beam_size"] == 3
+    assert found["protocol"]["decoding"]["beam_size"] == 5
     assert found["protocol"]["decoding"]["length_penalty"] == 0.7
     assert found["protocol"]["split"] == "all"
     assert len(found["captions"]) == found["protocol"]["num_items"] == 12

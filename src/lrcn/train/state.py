@@ -83,7 +83,8 @@ def saved_step(folder: Path) -> int | None:
     if not has_state(folder):
         return None
     try:
-        with safe_open(folder / STATE_NAME, framework="pt") as file:
+        # As numpy the file is opened once; the run that saves it may replace it at any time.
+        with safe_open(folder / STATE_NAME, framework="np") as file:
             return int(json.loads(file.metadata()["training"])["progress"]["step"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None

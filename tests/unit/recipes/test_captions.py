@@ -29,7 +29,7 @@ def test_a_recipe_is_whole_and_says_what_to_type(name: str) -> None:
 
 
 def test_tables_do_not_overlap() -> None:
-    assert len(all_recipes()) == 20 + len(CAPTION_RECIPES) == 20 + 23
+    assert len(all_recipes()) == 21 + len(CAPTION_RECIPES) == 21 + 23
     with pytest.raises(ConfigError, match="is one with sentences"):
         get("coco_2f")
     with pytest.raises(ConfigError, match="Did you mean 'coco_2"):
