@@ -16,8 +16,9 @@ def demo(
     """Render a small world, train on it, measure, and name what happens in a long video.
 
     No single frame tells its classes, so a single-frame model stays near chance where an LRCN
-    does not. Then a captioner learns to tell what rendered pictures show. Takes 5 to 6 minutes on
-    two cores and writes two reports.
+    does not. Then one captioner learns to tell what rendered pictures show, and another, which
+    goes on from the LRCN, what happens in clips. Takes 5 to 6 minutes on two cores and writes
+    three reports.
 
     Args:
         out: Folder to make.

@@ -30,7 +30,12 @@ from lrcn.evaluate.truth import EXACT_KEY
 from lrcn.models.segment_config import SegmentConfig
 from lrcn.models.segments import find_segments
 from lrcn.predict.predictor import Predictor
-from lrcn.recipes.demo_pictures import NUM_PICTURES, describe_pictures
+from lrcn.recipes.demo_sentences import (
+    NUM_PICTURES,
+    Describing,
+    describe_clips,
+    describe_pictures,
+)
 from lrcn.recipes.motion import lrcn, single_frame
 from lrcn.report.build import build_report
 from lrcn.report.run import load_run
@@ -54,23 +59,14 @@ class DemoResult:
     lrcn: Results
     described: CaptionResults
     """What the captioner said of unseen pictures."""
+    clips_described: CaptionResults
+    """What the captioner that goes on from the LRCN said of unseen clips."""
     frame_accuracy: float
     """Of the long video, frame by frame, from the carried state alone: no later frame is used."""
     num_frames: int
     segments: tuple[Segment, ...]
     report: Path
     seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Where and how the demo computes."""
-
-    device: str
-    threads: int | None
-    precision: Precision
-    seed: int
-    quiet: bool
 
 
 def run_demo(
@@ -83,11 +79,12 @@ def run_demo(
     seed: int = 0,
     quiet: bool = False,
 ) -> DemoResult:
-    """Render the world, train two models on it, measure both, use the better one; then a captioner.
+    """Render the world, train two models on it, measure both, use the better one; then captioners.
 
     Args:
-        out: Folder to make: `world/`, `single_frame/`, `lrcn/`, `long/`, `report.html`, and of the
-            captioner `pictures/`, `captioner/`, `captions.html`.
+        out: Folder to make: `world/`, `single_frame/`, `lrcn/`, `long/`, `report.html`; of the
+            captioner of pictures `pictures/`, `captioner/`, `captions.html`; of the one of clips
+            `clip_captioner/`, `clips.html`.
         overwrite: Replace an earlier demo there.
         device: "auto", "cpu", "cuda", ...
         threads: Of the processor; None = what is there.
@@ -100,23 +97,23 @@ def run_demo(
     """
     started = time.monotonic()
     say = Console(stderr=True, quiet=quiet, highlight=False).print
-    place = _Place(device=device, threads=threads, precision=precision, seed=seed, quiet=quiet)
+    place = Describing(device=device, threads=threads, precision=precision, seed=seed, quiet=quiet)
     set_threads(threads)
     _prepare(out, overwrite=overwrite)
     config = MotionConfig()
     chance = 1 / len(config.actions)
-    say(f"1/6 rendering {NUM_TRAIN + NUM_VAL + NUM_TEST} clips of {len(config.actions)} classes")
+    say(f"1/7 rendering {NUM_TRAIN + NUM_VAL + NUM_TEST} clips of {len(config.actions)} classes")
     world = out / "world"
     make_motion(world, config, num_train=NUM_TRAIN, num_val=NUM_VAL, num_test=NUM_TEST, seed=seed)
-    say("2/6 training a single-frame model: no frame alone tells the class")
+    say("2/7 training a single-frame model: no frame alone tells the class")
     frame = _train(single_frame(), world, out / "single_frame", place)
-    say("3/6 training an LRCN: the same CNN with an LSTM on top, end to end")
+    say("3/7 training an LRCN: the same CNN with an LSTM on top, end to end")
     recurrent = _train(lrcn(), world, out / "lrcn", place)
-    say("4/6 measuring both on held-out clips")
+    say("4/7 measuring both on held-out clips")
     test = select(read_dataset(world), "test")
     measured = [_measure(run, test, "test", place) for run in (frame, recurrent)]
     _print_table(measured[0], measured[1], chance)
-    say("5/6 playing one long unseen video through the carried state")
+    say("5/7 playing one long unseen video through the carried state")
     video = make_long_video(out / "long", config, seed=seed + 1)
     played = _play(recurrent, video.path, video.segments, place)
     _print_long(played, video.segments)
@@ -131,12 +128,13 @@ def run_demo(
         intro="A rendered world in which no single frame tells the class: the same small CNN"
         " alone, and with an LSTM on top.",
     )
-    say(f"6/6 training a captioner on {NUM_PICTURES} rendered pictures with a sentence each")
-    described = describe_pictures(
-        out, device=device, threads=threads, precision=precision, seed=seed, quiet=quiet
-    )
+    say(f"6/7 training a captioner on {NUM_PICTURES} rendered pictures with a sentence each")
+    described = describe_pictures(out, place)
+    say(f"7/7 training a captioner of clips, from the LRCN on: {NUM_TRAIN} sentences")
+    clips_described = describe_clips(out, recurrent, world, place)
     result = DemoResult(
         described=described,
+        clips_described=clips_described,
         single_frame=measured[0],
         lrcn=measured[1],
         frame_accuracy=played.frame_accuracy,
@@ -146,8 +144,9 @@ def run_demo(
         seconds=time.monotonic() - started,
     )
     _keep(out, result, chance)
+    pages = ", ".join(str(out / name) for name in ("captions.html", "clips.html"))
     Console(file=sys.stdout).print(
-        f"reports: {report}, {out / 'captions.html'}\ndone in {result.seconds:.0f} seconds",
+        f"reports: {report}, {pages}\ndone in {result.seconds:.0f} seconds",
         soft_wrap=True,
         highlight=False,
     )
@@ -183,7 +182,7 @@ def _prepare(out: Path, *, overwrite: bool) -> None:
         raise OutputError(f"cannot write to {out}: {error}. Choose another --out") from error
 
 
-def _train(experiment: Experiment, world: Path, run: Path, place: _Place) -> Path:
+def _train(experiment: Experiment, world: Path, run: Path, place: Describing) -> Path:
     dataset = replace(experiment.dataset, data=str(world))
     settings = replace(experiment.train, seed=place.seed, precision=place.precision)
     train(
@@ -196,7 +195,7 @@ def _train(experiment: Experiment, world: Path, run: Path, place: _Place) -> Pat
     return run
 
 
-def _measure(run: Path, videos: VideoList, split: str, place: _Place) -> Results:
+def _measure(run: Path, videos: VideoList, split: str, place: Describing) -> Results:
     """Evaluate a run's best model and keep the results in the run."""
     saved = load_model(run)
     saved.model.to(choose_device(place.device))
@@ -216,7 +215,7 @@ def _measure(run: Path, videos: VideoList, split: str, place: _Place) -> Results
     return results
 
 
-def _play(run: Path, path: Path, truth: Sequence[Segment], place: _Place) -> _Played:
+def _play(run: Path, path: Path, truth: Sequence[Segment], place: Describing) -> _Played:
     """Push a video through the stream frame by frame; score every frame as it comes."""
     device = choose_device(place.device)
     predictor = Predictor(load_model(run), device=device, precision=place.precision)
@@ -288,6 +287,7 @@ def _keep(out: Path, result: DemoResult, chance: float) -> None:
         "frame_accuracy_long_video": result.frame_accuracy,
         "num_frames_long_video": result.num_frames,
         "accuracy_exact_captions": result.described.metrics[EXACT_KEY],
+        "accuracy_exact_clips": result.clips_described.metrics[EXACT_KEY],
         "seconds": round(result.seconds, 1),
     }
     write_text(out / MARK_NAME, json.dumps(numbers, indent=2) + "\n")
