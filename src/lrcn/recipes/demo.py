@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -32,7 +32,7 @@ from lrcn.models.segments import find_segments
 from lrcn.predict.predictor import Predictor
 from lrcn.recipes.demo_sentences import (
     NUM_PICTURES,
-    Describing,
+    Place,
     describe_clips,
     describe_pictures,
 )
@@ -40,9 +40,7 @@ from lrcn.recipes.motion import lrcn, single_frame
 from lrcn.report.build import build_report
 from lrcn.report.run import load_run
 from lrcn.structures import Segment, VideoList
-from lrcn.train.config import Experiment
 from lrcn.train.run import write_text
-from lrcn.train.session import train
 from lrcn.video.source import open_video
 
 MARK_NAME = "demo.json"
@@ -97,7 +95,7 @@ def run_demo(
     """
     started = time.monotonic()
     say = Console(stderr=True, quiet=quiet, highlight=False).print
-    place = Describing(device=device, threads=threads, precision=precision, seed=seed, quiet=quiet)
+    place = Place(device=device, threads=threads, precision=precision, seed=seed, quiet=quiet)
     set_threads(threads)
     _prepare(out, overwrite=overwrite)
     config = MotionConfig()
@@ -106,9 +104,11 @@ def run_demo(
     world = out / "world"
     make_motion(world, config, num_train=NUM_TRAIN, num_val=NUM_VAL, num_test=NUM_TEST, seed=seed)
     say("2/7 training a single-frame model: no frame alone tells the class")
-    frame = _train(single_frame(), world, out / "single_frame", place)
+    frame = out / "single_frame"
+    place.train(single_frame(), world, frame)
     say("3/7 training an LRCN: the same CNN with an LSTM on top, end to end")
-    recurrent = _train(lrcn(), world, out / "lrcn", place)
+    recurrent = out / "lrcn"
+    place.train(lrcn(), world, recurrent)
     say("4/7 measuring both on held-out clips")
     test = select(read_dataset(world), "test")
     measured = [_measure(run, test, "test", place) for run in (frame, recurrent)]
@@ -182,20 +182,7 @@ def _prepare(out: Path, *, overwrite: bool) -> None:
         raise OutputError(f"cannot write to {out}: {error}. Choose another --out") from error
 
 
-def _train(experiment: Experiment, world: Path, run: Path, place: Describing) -> Path:
-    dataset = replace(experiment.dataset, data=str(world))
-    settings = replace(experiment.train, seed=place.seed, precision=place.precision)
-    train(
-        replace(experiment, dataset=dataset, train=settings),
-        run,
-        device=place.device,
-        threads=place.threads,
-        quiet=place.quiet,
-    )
-    return run
-
-
-def _measure(run: Path, videos: VideoList, split: str, place: Describing) -> Results:
+def _measure(run: Path, videos: VideoList, split: str, place: Place) -> Results:
     """Evaluate a run's best model and keep the results in the run."""
     saved = load_model(run)
     saved.model.to(choose_device(place.device))
@@ -215,7 +202,7 @@ def _measure(run: Path, videos: VideoList, split: str, place: Describing) -> Res
     return results
 
 
-def _play(run: Path, path: Path, truth: Sequence[Segment], place: Describing) -> _Played:
+def _play(run: Path, path: Path, truth: Sequence[Segment], place: Place) -> _Played:
     """Push a video through the stream frame by frame; score every frame as it comes."""
     device = choose_device(place.device)
     predictor = Predictor(load_model(run), device=device, precision=place.precision)

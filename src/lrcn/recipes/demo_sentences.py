@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +24,7 @@ from lrcn.recipes.events import events
 from lrcn.recipes.pictures import pictures
 from lrcn.report.captions import build_caption_report, load_caption_run
 from lrcn.train.caption_config import CaptionExperiment
+from lrcn.train.config import Experiment
 from lrcn.train.session import train
 from lrcn.video.sampling import SamplingConfig
 
@@ -84,8 +85,11 @@ def demo_clip_captioner(num_epochs: int = NUM_CLIP_EPOCHS) -> CaptionExperiment:
     )
 
 
+_Either = TypeVar("_Either", Experiment, CaptionExperiment)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Describing:
+class Place:
     """Where and how the demo computes."""
 
     device: str = "auto"
@@ -96,9 +100,21 @@ class Describing:
     quiet: bool = False
     """No messages on stderr."""
 
+    def train(self, experiment: _Either, data: Path, run: Path) -> None:
+        """Train an experiment on DATA here, into the folder RUN."""
+        dataset = replace(experiment.dataset, data=str(data))
+        settings = replace(experiment.train, seed=self.seed, precision=self.precision)
+        train(
+            replace(experiment, dataset=dataset, train=settings),
+            run,
+            device=self.device,
+            threads=self.threads,
+            quiet=self.quiet,
+        )
+
 
 def describe_pictures(
-    out: Path, place: Describing, *, num_train: int = NUM_PICTURES, num_epochs: int = NUM_EPOCHS
+    out: Path, place: Place, *, num_train: int = NUM_PICTURES, num_epochs: int = NUM_EPOCHS
 ) -> CaptionResults:
     """Train a captioner on rendered pictures and measure it on others.
 
@@ -118,7 +134,7 @@ def describe_clips(
     out: Path,
     recogniser: Path,
     world: Path,
-    place: Describing,
+    place: Place,
     *,
     num_epochs: int = NUM_CLIP_EPOCHS,
 ) -> CaptionResults:
@@ -136,18 +152,10 @@ def describe_clips(
 
 
 def _learn(
-    experiment: CaptionExperiment, world: Path, run: Path, report: Path, place: Describing
+    experiment: CaptionExperiment, world: Path, run: Path, report: Path, place: Place
 ) -> CaptionResults:
     """Train on a rendered world with sentences, measure on its test part, report and print."""
-    dataset = replace(experiment.dataset, data=str(world / CAPTIONS_NAME))
-    settings = replace(experiment.train, seed=place.seed, precision=place.precision)
-    train(
-        replace(experiment, dataset=dataset, train=settings),
-        run,
-        device=place.device,
-        threads=place.threads,
-        quiet=place.quiet,
-    )
+    place.train(experiment, world / CAPTIONS_NAME, run)
     results = evaluate_captions(
         load_captioner(run),
         read_captions(world / CAPTIONS_NAME, split="test"),

@@ -10,12 +10,11 @@ import pytest
 from lrcn.data.motion import make_motion
 from lrcn.data.motion_config import MotionConfig
 from lrcn.evaluate.caption_results import newest_caption_results
-from lrcn.recipes.demo_sentences import Describing, describe_clips, describe_pictures
+from lrcn.recipes.demo_sentences import Place, describe_clips, describe_pictures
 from lrcn.recipes.motion import lrcn
 from lrcn.train.run import load_any_experiment
-from lrcn.train.session import train
 
-PLACE = Describing(device="cpu", threads=1, precision="float32", seed=1, quiet=True)
+PLACE = Place(device="cpu", threads=1, precision="float32", seed=1, quiet=True)
 
 
 def test_render_train_measure_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,9 +37,8 @@ def test_a_recogniser_starts_a_captioner_of_clips(
     world, recogniser = tmp_path / "world", tmp_path / "lrcn"
     make_motion(world, MotionConfig(), num_train=16, num_val=8, num_test=8)
     base = lrcn()
-    quick = replace(base.train, epochs=1, precision="float32")
-    dataset = replace(base.dataset, data=str(world))
-    train(replace(base, dataset=dataset, train=quick), recogniser, threads=1, quiet=True)
+    quick = replace(base.train, epochs=1)
+    PLACE.train(replace(base, train=quick), world, recogniser)
 
     results = describe_clips(tmp_path, recogniser, world, PLACE, num_epochs=1)
 

@@ -113,7 +113,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
     )
     given = {"num_seeds": 1, "noise": (0.0, 0.5), "keys": ("bleu_4", "cider_d"), "threads": 1}
 
-    document = run_study(msvd, out, settings, **given)  # type: ignore[arg-type]
+    document = run_study(msvd, out, settings, **given)  # type: ignore[arg-type] # by name, of many types
 
     assert [(cell["form"], cell["noise"]) for cell in document["cells"]] == [
         (name, noise) for name in SEMANTIC_RECIPES for noise in (0.0, 0.5)
@@ -129,4 +129,4 @@ def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
         assert load_any_experiment(runs / f"{name}-0").init is None
     monkeypatch.setattr(semantics, "train", None)
     monkeypatch.setattr(semantics, "say", None)
-    assert run_study(msvd, out, settings, **given)["cells"] == document["cells"]  # type: ignore[arg-type]
+    assert run_study(msvd, out, settings, **given)["cells"] == document["cells"]  # type: ignore[arg-type] # as above
